@@ -1,0 +1,1 @@
+"""The daemon on the station PC: watches, records, pushes. Synchronous, driven by `tick(now)`."""

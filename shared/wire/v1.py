@@ -1,0 +1,132 @@
+"""Version 1 of the wire: envelope, events, answer. The law they obey is in the docstring of `shared.wire`."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.wire import kinds
+
+PATH = "/api/v1/push"
+ENROL_PATH = "/api/v1/enrol"
+MAX_EVENTS = 500
+MAX_LINE_BYTES = 64 * 1024
+MAX_PACKED_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+StreamId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+BootId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{1,36}$")]
+StationName = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}/[0-9]{1,12}$")]
+Milliseconds = Annotated[int, Field(ge=-(2**53), le=2**53)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class Open(BaseModel):
+    """A model that keeps fields it does not know."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+
+class ProbeReport(Open):
+    """One sensor in the heartbeat: `status` ok, no_data or failed; `mono` when it was read; `state` what it saw."""
+
+    status: Literal["ok", "no_data", "failed"]
+    mono: Count
+    state: dict[str, Any] = {}
+    error: str = ""
+
+
+class SpoolReport(Open):
+    """Depth of the spool: `last` seq written, `waiting` lines not yet acknowledged, `bytes` on disk, `full` or not."""
+
+    last: Count
+    waiting: Count
+    bytes: Count
+    full: bool = False
+
+
+class Heartbeat(Open):
+    """The newest state of everything on the station. Never spooled; stamped when it is sent."""
+
+    wall: Milliseconds
+    mono: Count
+    boot: BootId
+    agent: str = ""
+    spool: SpoolReport
+    probes: dict[str, ProbeReport] = {}
+
+
+class Envelope(Open):
+    """First line of a push. `first` (on the wire: `from`) is the seq of the first event line, or the next one."""
+
+    wire: Literal[1]
+    station: StationName
+    stream: StreamId
+    first: Annotated[int, Field(ge=1, le=2**53, alias="from")]
+    head: Hash
+    heartbeat: Heartbeat
+
+
+class Event(Open):
+    """One fact of the past. `at` is wall time as the station believed, `mono` milliseconds since the boot `boot`."""
+
+    seq: Annotated[int, Field(ge=1, le=2**53)]
+    kind: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    at: Milliseconds
+    boot: BootId
+    mono: Count
+    data: dict[str, Any]
+
+
+class Pace(Open):
+    """How fast the station may go on: at most `max_events` a push, not before `wait_ms` from now."""
+
+    max_events: Count = MAX_EVENTS
+    wait_ms: Count = 0
+
+
+class Answer(Open):
+    """What the centre says to a push. `stored` rules the station's cursor, `time` is the centre's clock (epoch ms)."""
+
+    stored: Count
+    time: Milliseconds
+    pace: Pace = Pace()
+    settings_version: Count = 0
+    want: list[str] = []
+    commands: list[dict[str, Any]] = []
+
+
+class EnrolRequest(Open):
+    """Sent once by a new station, signed by the key it has just made (`public_key`: 64 hex digits)."""
+
+    code: Annotated[str, StringConstraints(min_length=12, max_length=20)]
+    public_key: Hash
+    agent: str = ""
+    fingerprint: str = ""
+
+
+class EnrolAnswer(Open):
+    """`station` is the station's name on the wire, `title` its name for people (乡镇 村)."""
+
+    station: StationName
+    title: str
+    time: Milliseconds
+    heartbeat_s: Count = 300
+
+
+def dump_line(value: Mapping[str, Any]) -> bytes:
+    """The canonical bytes of one line: UTF-8 JSON without spaces and without the line feed.
+
+    Lone surrogates, which file names that are not UTF-8 bring, become the replacement character.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace")
+
+
+def read_event(line: bytes) -> Event:
+    """An event line. Raises pydantic.ValidationError when it is no event or a known kind lacks a field."""
+    event = Event.model_validate_json(line)
+    kinds.check(event.kind, event.data)
+    return event
