@@ -1,0 +1,150 @@
+"""The conversation with a PJLink projector, forgiving what projectors in the field do and the specification forbids.
+
+Imported only when a projector is configured: it loads asyncio, which the rest of the agent does without.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiopjlink import (
+    PJLink,
+    PJLinkERR1,
+    PJLinkERR2,
+    PJLinkERR3,
+    PJLinkERR4,
+    PJLinkException,
+    PJLinkNoConnection,
+    PJLinkPassword,
+    PJLinkProtocolError,
+    PJLinkUnexpectedResponseParameter,
+)
+
+from shared.wire.states import ProjectorState
+
+_PUSHED = b"%2LKUP="
+_MAX_NOISE = 8
+_MAX_LAMP_HOURS = 1_000_000
+_MAX_NAME = 64
+_LEVELS = {"1": "warning", "2": "error"}
+
+
+class TolerantPJLink(PJLink):
+    """Accepts CRLF, NUL padding, lamp-on notices pushed before the answer, and names in GB18030.
+
+    `greeted` turns true once the peer has said "PJLINK": from then on it is a projector, whatever else goes wrong.
+    Every failure is a PJLinkException, as in the parent.
+    """
+
+    def __init__(self, address: str, *, port: int, password: str | None, timeout: float) -> None:
+        # Latin-1 maps every byte to a character, so the parent never fails on bytes; `_decode` then reads the text.
+        super().__init__(address, port=port, password=password, timeout=timeout, encoding="latin-1")
+        self.greeted = False
+        self.has_password = password is not None
+
+    async def _read_next(self, reader: asyncio.StreamReader) -> str:
+        for _ in range(_MAX_NOISE):
+            line = (await super()._read_next(reader)).encode("latin-1").strip(b"\0\r\n \t")
+            if line and not line.upper().startswith(_PUSHED):
+                self.greeted = self.greeted or line.upper().startswith(b"PJLINK ")
+                return _decode(line) + "\r"
+        raise PJLinkProtocolError("only noise from the projector")
+
+
+def _decode(line: bytes) -> str:
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return line.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return line.decode("latin-1")
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What the projector has told so far; a look that is cut short keeps it."""
+
+    power: str | None = None
+    faults: dict[str, str] = field(default_factory=dict)
+    lamp_hours: int | None = None
+    name: str = ""
+    error: str = ""
+
+
+Question = Callable[[TolerantPJLink, _Answers], Awaitable[None]]
+
+
+def look(address: str, *, port: int, password: str | None, timeout_s: float) -> ProjectorState:
+    """Ask everything once; `timeout_s` seconds for one step, three times as long for the whole.
+
+    Whatever the peer does is a state; nothing is raised for it.
+    """
+    return asyncio.run(_look(TolerantPJLink(address, port=port, password=password, timeout=timeout_s), 3 * timeout_s))
+
+
+async def _look(link: TolerantPJLink, whole_s: float) -> ProjectorState:
+    answers = _Answers()
+    try:
+        async with asyncio.timeout(whole_s):
+            for question in (_ask_power, _ask_faults, _ask_lamp, _ask_name):
+                await _ask(question, link, answers)
+    except TimeoutError:
+        answers.error = _explain_silence(link)
+    except PJLinkException as problem:
+        answers.error = _explain(problem, link)
+    return ProjectorState(
+        reachable=link.greeted,
+        power=answers.power,
+        faults=answers.faults,
+        lamp_hours=answers.lamp_hours,
+        name=answers.name,
+        error=answers.error,
+    )
+
+
+async def _ask(question: Question, link: TolerantPJLink, answers: _Answers) -> None:
+    """Put one question. A refusal concerns that question only; PJLinkException is raised for all that ends the talk."""
+    try:
+        await question(link, answers)
+    except (PJLinkERR1, PJLinkERR2, PJLinkERR3):
+        # Undefined, out of range, or not while off or warming up: what is not told is no fault.
+        return
+    except PJLinkERR4:
+        answers.faults.setdefault("other", "error")
+        answers.error = "the projector reports a failure of its own"
+    except PJLinkUnexpectedResponseParameter:
+        answers.error = f"unreadable answer about {question.__name__.removeprefix('_ask_')}"
+
+
+async def _ask_power(link: TolerantPJLink, answers: _Answers) -> None:
+    answers.power = (await link.power.get()).name.lower()
+
+
+async def _ask_faults(link: TolerantPJLink, answers: _Answers) -> None:
+    told = await link.errors.query()
+    answers.faults |= {part.value: _LEVELS[level.value] for part, level in told.items() if level.value in _LEVELS}
+
+
+async def _ask_lamp(link: TolerantPJLink, answers: _Answers) -> None:
+    """Hours of the oldest lamp, which is the first to be replaced."""
+    hours = max(hours for hours, _ in await link.lamps.status())
+    answers.lamp_hours = hours if 0 <= hours < _MAX_LAMP_HOURS else None
+
+
+async def _ask_name(link: TolerantPJLink, answers: _Answers) -> None:
+    name = await link.info.projector_name()
+    answers.name = "".join(letter for letter in name if letter.isprintable())[:_MAX_NAME]
+
+
+def _explain(problem: PJLinkException, link: TolerantPJLink) -> str:
+    if isinstance(problem, PJLinkPassword):
+        return "the projector refuses the password" if link.has_password else "the projector asks for a password"
+    if isinstance(problem, PJLinkNoConnection):
+        return _explain_silence(link)
+    if link.greeted:
+        return "the projector broke off or answered something that is not PJLink"
+    return "the address answers, but not as a PJLink projector"
+
+
+def _explain_silence(link: TolerantPJLink) -> str:
+    return "the projector did not answer in time" if link.greeted else "no connection to the projector"

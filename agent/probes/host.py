@@ -1,0 +1,161 @@
+"""Watches the PC itself: disk, memory, heat, load; and says once per boot how the boot before it ended.
+
+A clean shutdown leaves a mark: a copy of the kernel's boot id in the file `clean_mark`. Only the end of the whole PC
+may leave it, not a mere restart of the agent, so the systemd unit writes it:
+
+    ExecStopPost=-sh -c 'systemctl is-system-running | grep -qx stopping && cp /proc/sys/kernel/random/boot_id MARK'
+
+A mark that names the boot before is a clean end. A power cut leaves none, or one of an older boot.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from agent.probes.base import Fact, Probe, ProbeSettings, Reading, Surroundings
+from shared.clock import Instant
+from shared.wire.kinds import HostBooted
+from shared.wire.states import HostState
+
+_REMEMBER_EVERY_MS = 600_000
+_MOUNTS = Path("/proc/self/mountinfo")
+_BELIEVABLE_C = (1, 150)
+
+
+class HostSettings(ProbeSettings):
+    """`directory` takes the courseware, None leaves the disk unwatched; `clean_mark` as told above, None: unknown."""
+
+    directory: Path | None = None
+    clean_mark: Path | None = None
+
+
+@dataclass(slots=True)
+class HostSensor:
+    """`boot` the one last spoken of; `seen_ms` wall time of the last sign of life that was written into the memo."""
+
+    settings: HostSettings
+    boot: str
+    seen_ms: int | None
+    written_mono_ms: int | None = None
+
+    def read(self, now: Instant) -> Reading:
+        """Nothing is raised for a directory that is missing: its figures are then None."""
+        first = self.written_mono_ms is None
+        remember = self.written_mono_ms is None or now.mono_ms - self.written_mono_ms >= _REMEMBER_EVERY_MS
+        return Reading(
+            state=_measure(self.settings.directory, uptime_s=now.mono_ms // 1000).model_dump(),
+            facts=[self._tell_boot(now)] if self.boot != now.boot else [],
+            memo={"boot": now.boot, "seen_ms": str(now.wall_ms)} if remember else {},
+            done=self._settle(now, self.settings.clean_mark if first else None) if remember else None,
+        )
+
+    def _tell_boot(self, now: Instant) -> Fact:
+        clean = read_mark(self.settings.clean_mark, self.boot) if self.boot else None
+        booted = HostBooted(clean=clean, previous_boot=self.boot, last_seen_ms=self.seen_ms)
+        started = Instant(wall_ms=now.wall_ms - now.mono_ms, mono_ms=0, boot=now.boot)
+        return Fact("host.booted", booted.model_dump(), at=started)
+
+    def _settle(self, now: Instant, mark: Path | None) -> Callable[[], None]:
+        def settle() -> None:
+            self.boot, self.seen_ms, self.written_mono_ms = now.boot, now.wall_ms, now.mono_ms
+            # A mark of the running boot would call the power cut to come a clean end.
+            if mark:
+                with suppress(OSError):
+                    mark.unlink()
+
+        return settle
+
+
+def read_mark(mark: Path | None, boot: str) -> bool | None:
+    """Whether this boot ended by a shutdown; None when that cannot be told (no mark agreed upon, or unreadable)."""
+    if mark is None:
+        return None
+    try:
+        return mark.read_text("ascii").strip().replace("-", "") == boot
+    except FileNotFoundError:
+        return False
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _measure(directory: Path | None, *, uptime_s: int) -> HostState:
+    memory = psutil.virtual_memory()
+    free, total = _measure_disk(directory)
+    return HostState(
+        disk_free=free,
+        disk_total=total,
+        memory_available=memory.available,
+        memory_total=memory.total,
+        temperature_c=_measure_temperature(),
+        load_1m=round(os.getloadavg()[0], 2),
+        uptime_s=uptime_s,
+        read_only=_find_read_only(directory),
+    )
+
+
+def _measure_disk(directory: Path | None) -> tuple[int | None, int | None]:
+    """Bytes free for an ordinary user, and in all."""
+    try:
+        usage = psutil.disk_usage(str(directory)) if directory else None
+    except OSError:
+        return None, None
+    return (usage.free, usage.total) if usage else (None, None)
+
+
+def _find_read_only(directory: Path | None) -> bool | None:
+    try:
+        if directory is None:
+            return None
+        device = directory.stat().st_dev
+        if os.statvfs(directory).f_flag & os.ST_RDONLY:
+            return True
+        return is_emergency(_MOUNTS.read_text("utf-8", errors="replace"), device)
+    except OSError:
+        return None
+
+
+def is_emergency(mounts: str, device: int) -> bool:
+    """Whether the kernel has stopped writing to this device after an error, by the text of `/proc/self/mountinfo`.
+
+    Newer kernels keep such a file system formally writable and only add `emergency_ro` to its options.
+    """
+    number = f"{os.major(device)}:{os.minor(device)}"
+    lines = (line.split() for line in mounts.splitlines())
+    return any(fields[2] == number and "emergency_ro" in fields[-1].split(",") for fields in lines if len(fields) > 2)
+
+
+def _measure_temperature() -> float | None:
+    """Degrees Celsius of the hottest believable sensor."""
+    lowest, highest = _BELIEVABLE_C
+    with suppress(OSError):
+        read = [each.current for chip in psutil.sensors_temperatures().values() for each in chip]
+        return max((each for each in read if lowest <= each <= highest), default=None)
+    return None
+
+
+def _make(settings: HostSettings, surroundings: Surroundings) -> HostSensor:
+    memo = surroundings.recall()
+    seen_ms = memo.get("seen_ms", "")
+    return HostSensor(settings, boot=memo.get("boot", ""), seen_ms=int(seen_ms) if seen_ms.isdecimal() else None)
+
+
+PROBE = Probe(
+    settings=HostSettings,
+    every_s=60,
+    limit_s=10,
+    make=_make,
+    sample={
+        "disk_free": 81_604_378_624,
+        "disk_total": 250_790_436_864,
+        "memory_available": 2_147_483_648,
+        "memory_total": 4_294_967_296,
+        "temperature_c": 47.0,
+        "load_1m": 0.21,
+        "uptime_s": 28_800,
+        "read_only": False,
+    },
+)
