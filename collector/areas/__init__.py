@@ -1,0 +1,1 @@
+"""The area tree: province, city, district, township, village. Official codes and names are dated attributes."""

@@ -1,0 +1,1 @@
+"""Takes pushes in: verify, queue, one writer commits many in one transaction, then answer."""

@@ -1,0 +1,55 @@
+"""The event log, the streams that number it, and the evidence of events that would not fit.
+
+Event key: `(district, station, stream, seq, month)`; `month` comes from the immutable line (partition key), the
+month that counts for reports is `booked_month`. Every line is stored; `refused` says why one is not read further.
+"""
+
+from sqlalchemy import Boolean, Column, Index, LargeBinary, String, Table, Text
+
+from collector.db.types import Hex, at, district, metadata, number, to_station
+
+streams = Table(
+    "streams",
+    metadata,
+    district(),
+    number("station_id"),
+    Column("stream", Hex, primary_key=True),
+    number("stored", primary=False),
+    Column("head", Hex, nullable=False),
+    number("folded", primary=False),
+    at("opened_ms"),
+    to_station(),
+    postgresql_with={"fillfactor": 50},
+)
+
+events = Table(
+    "events",
+    metadata,
+    district(),
+    number("station_id"),
+    Column("stream", Hex, primary_key=True),
+    number("seq"),
+    number("month"),
+    Column("kind", String(60), nullable=False),
+    at("at_ms"),
+    at("booked_ms"),
+    number("booked_month", primary=False),
+    Column("uncertain", Boolean, nullable=False),
+    at("received_ms"),
+    Column("line", LargeBinary, nullable=False),
+    Column("refused", Text, nullable=True),
+    postgresql_partition_by="RANGE (month)",
+)
+
+security_events = Table(
+    "security_events",
+    metadata,
+    district(),
+    number("event_id"),
+    number("station_id", primary=False, nullable=True),
+    at("at_ms"),
+    Column("kind", String(40), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("bytes", LargeBinary, nullable=True),
+)
+Index("ix_security_events_station", security_events.c.district_id, security_events.c.station_id)

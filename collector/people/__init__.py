@@ -1,0 +1,1 @@
+"""People who answer for stations: accounts, roles, sign-in, the audit trail."""

@@ -1,0 +1,249 @@
+"""Every SQL statement about people, sign-in sessions and the audit trail."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from collector.db.numbers import next_number
+from collector.people.models import audit, people, sign_in_links, web_sessions
+
+
+class Role(StrEnum):
+    """What a person is, in the words of the district: 区中心, 乡镇管理站, 骨干操作员 "1", 普通操作员 "X", 领导."""
+
+    CENTRE = "centre"
+    TOWNSHIP = "township"
+    BACKBONE = "backbone"
+    PLAIN = "plain"
+    LEADER = "leader"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person. `area_id` is the township answered for, `station_id` an operator's own station."""
+
+    district_id: int
+    person_id: int
+    name: str
+    account: str | None
+    phone: str
+    email: str
+    webhook: str
+    role: Role
+    area_id: UUID | None
+    station_id: int | None
+    language: str
+
+
+async def add_person(
+    connection: AsyncConnection,
+    district_id: int,
+    *,
+    name: str,
+    role: Role,
+    now_ms: int,
+    area_id: UUID | None = None,
+    station_id: int | None = None,
+    account: str | None = None,
+    password_hash: str | None = None,
+    phone: str = "",
+    email: str = "",
+    webhook: str = "",
+) -> int:
+    """Add a person and return the number in the district."""
+    person_id = await next_number(connection, district_id, "person")
+    await connection.execute(
+        insert(people).values(
+            district_id=district_id,
+            person_id=person_id,
+            name=name,
+            account=account,
+            phone=phone,
+            email=email,
+            webhook=webhook,
+            role=role,
+            area_id=area_id,
+            station_id=station_id,
+            password_hash=password_hash,
+            created_ms=now_ms,
+        )
+    )
+    return person_id
+
+
+async def list_people(
+    connection: AsyncConnection,
+    district_id: int,
+    *,
+    role: Role | None = None,
+    area_id: UUID | None = None,
+    station_id: int | None = None,
+) -> list[Person]:
+    """People who are not disabled, oldest first."""
+    statement = _people().where(people.c.district_id == district_id, people.c.disabled_ms.is_(None))
+    for column, value in ((people.c.role, role), (people.c.area_id, area_id), (people.c.station_id, station_id)):
+        if value is not None:
+            statement = statement.where(column == value)
+    return [_person(row) for row in await connection.execute(statement.order_by(people.c.person_id))]
+
+
+async def get_person(connection: AsyncConnection, district_id: int, person_id: int) -> Person | None:
+    statement = _people().where(people.c.district_id == district_id, people.c.person_id == person_id)
+    row = (await connection.execute(statement)).first()
+    return None if row is None else _person(row)
+
+
+async def find_account(connection: AsyncConnection, account: str) -> tuple[Person, str | None] | None:
+    """The person who signs in under this name, with the password hash. A disabled person is not found."""
+    statement = _people().add_columns(people.c.password_hash)
+    row = (
+        await connection.execute(statement.where(people.c.account == account, people.c.disabled_ms.is_(None)))
+    ).first()
+    return None if row is None else (_person(row[:-1]), row[-1])
+
+
+async def change_password(
+    connection: AsyncConnection, district_id: int, person_id: int, *, account: str, password_hash: str
+) -> None:
+    await connection.execute(
+        update(people)
+        .where(people.c.district_id == district_id, people.c.person_id == person_id)
+        .values(account=account, password_hash=password_hash)
+    )
+
+
+async def change_language(connection: AsyncConnection, district_id: int, person_id: int, language: str) -> None:
+    await connection.execute(
+        update(people)
+        .where(people.c.district_id == district_id, people.c.person_id == person_id)
+        .values(language=language)
+    )
+
+
+async def add_session(
+    connection: AsyncConnection,
+    district_id: int,
+    person_id: int,
+    *,
+    token_hash: str,
+    csrf: str,
+    now_ms: int,
+    expires_ms: int,
+) -> None:
+    await connection.execute(
+        insert(web_sessions).values(
+            district_id=district_id,
+            token_hash=token_hash,
+            person_id=person_id,
+            csrf=csrf,
+            created_ms=now_ms,
+            seen_ms=now_ms,
+            expires_ms=expires_ms,
+        )
+    )
+
+
+async def get_session(connection: AsyncConnection, token_hash: str, *, now_ms: int) -> tuple[Person, str] | None:
+    """Person and CSRF token of a live session, None when it is unknown, over or its person disabled."""
+    statement = (
+        _people()
+        .add_columns(web_sessions.c.csrf)
+        .join(
+            web_sessions,
+            (web_sessions.c.district_id == people.c.district_id) & (web_sessions.c.person_id == people.c.person_id),
+        )
+        .where(
+            web_sessions.c.token_hash == token_hash,
+            web_sessions.c.expires_ms > now_ms,
+            people.c.disabled_ms.is_(None),
+        )
+    )
+    row = (await connection.execute(statement)).first()
+    return None if row is None else (_person(row[:-1]), row[-1])
+
+
+async def end_session(connection: AsyncConnection, token_hash: str) -> None:
+    await connection.execute(delete(web_sessions).where(web_sessions.c.token_hash == token_hash))
+
+
+async def end_sessions_before(connection: AsyncConnection, now_ms: int) -> None:
+    """Forget sessions and links that are over."""
+    await connection.execute(delete(web_sessions).where(web_sessions.c.expires_ms <= now_ms))
+    await connection.execute(delete(sign_in_links).where(sign_in_links.c.expires_ms <= now_ms))
+
+
+async def add_link(
+    connection: AsyncConnection, district_id: int, person_id: int, *, token_hash: str, expires_ms: int
+) -> None:
+    await connection.execute(
+        insert(sign_in_links).values(
+            district_id=district_id, person_id=person_id, token_hash=token_hash, expires_ms=expires_ms
+        )
+    )
+
+
+async def use_link(connection: AsyncConnection, token_hash: str, *, now_ms: int) -> tuple[int, int] | None:
+    """District and person of a one-time link, which is used up by this; None when it is used, over or unknown."""
+    statement = (
+        update(sign_in_links)
+        .where(
+            sign_in_links.c.token_hash == token_hash,
+            sign_in_links.c.used_ms.is_(None),
+            sign_in_links.c.expires_ms > now_ms,
+        )
+        .values(used_ms=now_ms)
+        .returning(sign_in_links.c.district_id, sign_in_links.c.person_id)
+    )
+    row = (await connection.execute(statement)).first()
+    return None if row is None else (row[0], row[1])
+
+
+async def record(
+    connection: AsyncConnection,
+    district_id: int,
+    *,
+    person_id: int | None,
+    action: str,
+    object_: str,
+    now_ms: int,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Write one line of the audit trail, in the transaction of the act itself."""
+    await connection.execute(
+        insert(audit).values(
+            district_id=district_id,
+            entry_id=await next_number(connection, district_id, "audit"),
+            at_ms=now_ms,
+            person_id=person_id,
+            action=action,
+            object=object_,
+            detail=detail or {},
+        )
+    )
+
+
+def _people() -> Select[Any]:
+    each = people.c
+    return select(
+        each.district_id,
+        each.person_id,
+        each.name,
+        each.account,
+        each.phone,
+        each.email,
+        each.webhook,
+        each.role,
+        each.area_id,
+        each.station_id,
+        each.language,
+    )
+
+
+def _person(row: Any) -> Person:
+    values = list(row)
+    values[7] = Role(values[7])
+    return Person(*values)

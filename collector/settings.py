@@ -1,0 +1,58 @@
+"""Settings of the centre: environment (`YUANJIAO_…`) over systemd credentials over `collector.toml` over defaults."""
+
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+DEFAULT_FILE = Path("/etc/yuanjiao/collector.toml")
+CREDENTIALS = Path("/run/credentials/yuanjiao-collector.service")
+
+
+class Settings(BaseSettings):
+    """Everything that can differ between two installations. Thresholds of rules are each district's own settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="YUANJIAO_",
+        toml_file=DEFAULT_FILE,
+        secrets_dir=CREDENTIALS if CREDENTIALS.is_dir() else None,
+        extra="forbid",
+        frozen=True,
+    )
+
+    database: str = "sqlite+aiosqlite:////var/lib/yuanjiao/centre.db"
+    host: str = "127.0.0.1"
+    port: int = 8440
+    public_url: str = "http://127.0.0.1:8440"
+    timezone: str = "Asia/Shanghai"
+    heartbeat_s: Annotated[int, Field(ge=1, le=3600)] = 300
+    grace_s: Annotated[int, Field(ge=1, le=86_400)] = 600
+    judge_every_s: Annotated[int, Field(ge=1, le=300)] = 15
+    fold_every_s: Annotated[int, Field(ge=1, le=300)] = 5
+    mail_url: SecretStr | None = None
+    """Where mail goes, as apprise writes it: `mailto://user:password@host:port?from=centre@example.cn`."""
+    webhook_secret: SecretStr | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first (tests, demo), then environment, credentials, TOML."""
+        del dotenv_settings
+        return (init_settings, env_settings, file_secret_settings, TomlConfigSettingsSource(settings_cls))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)

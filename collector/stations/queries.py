@@ -1,0 +1,241 @@
+"""Every SQL statement of the station register, keys, codes and state rows."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, case, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from collector.areas.models import areas
+from collector.db.numbers import next_number
+from collector.stations.models import enrolment_codes, station_keys, station_states, stations
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A station of the register. `title` is how it is always shown: 乡镇 村."""
+
+    district_id: int
+    station_id: int
+    area_id: UUID
+    township_id: UUID
+    township: str
+    name: str
+    kind: str
+    pinyin: str
+    initials: str
+    enrolled_ms: int | None
+
+    @property
+    def title(self) -> str:
+        return f"{self.township} {self.name}"
+
+    @property
+    def wire_name(self) -> str:
+        return f"{self.district_id}/{self.station_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StationState:
+    """The newest picture of a station. `heartbeat` is the JSON text of `shared.wire.v1.Heartbeat`."""
+
+    station_id: int
+    stream: str
+    boot: str
+    mono_ms: int
+    wall_ms: int
+    received_ms: int
+    first_received_ms: int
+    heartbeat: str
+
+
+async def add_station(
+    connection: AsyncConnection, district_id: int, *, area_id: UUID, name: str, kind: str, now_ms: int
+) -> int:
+    """Register a station and return its number in the district. `kind` is township or village."""
+    station_id = await next_number(connection, district_id, "station")
+    await connection.execute(
+        insert(stations).values(
+            district_id=district_id, station_id=station_id, area_id=area_id, name=name, kind=kind, created_ms=now_ms
+        )
+    )
+    return station_id
+
+
+async def list_stations(connection: AsyncConnection, district_id: int) -> list[Station]:
+    """Stations in use, in the official order of townships and villages."""
+    statement = _stations().where(stations.c.district_id == district_id, stations.c.retired_ms.is_(None))
+    rows = await connection.execute(statement.order_by("township_sort", "area_sort", stations.c.station_id))
+    return [Station(*row[:10]) for row in rows]
+
+
+async def get_station(connection: AsyncConnection, district_id: int, station_id: int) -> Station | None:
+    statement = _stations().where(stations.c.district_id == district_id, stations.c.station_id == station_id)
+    row = (await connection.execute(statement)).first()
+    return None if row is None else Station(*row[:10])
+
+
+async def list_states(connection: AsyncConnection, district_id: int) -> dict[int, StationState]:
+    """Newest state of every station that has ever been heard, by station number."""
+    rows = await connection.execute(_states().where(station_states.c.district_id == district_id))
+    return {row.station_id: StationState(*row) for row in rows}
+
+
+async def get_state(connection: AsyncConnection, district_id: int, station_id: int) -> StationState | None:
+    statement = _states().where(station_states.c.district_id == district_id, station_states.c.station_id == station_id)
+    row = (await connection.execute(statement)).first()
+    return None if row is None else StationState(*row)
+
+
+async def add_key(
+    connection: AsyncConnection, district_id: int, station_id: int, *, key_id: str, public_key: bytes, now_ms: int
+) -> None:
+    """Make a key the station's only valid one: any earlier key is revoked at the same moment."""
+    mine = (station_keys.c.district_id == district_id) & (station_keys.c.station_id == station_id)
+    await connection.execute(
+        update(station_keys).where(mine, station_keys.c.revoked_ms.is_(None)).values(revoked_ms=now_ms)
+    )
+    await connection.execute(
+        insert(station_keys).values(
+            district_id=district_id,
+            station_id=station_id,
+            key_id=key_id,
+            algorithm="ed25519",
+            public_key=public_key,
+            created_ms=now_ms,
+        )
+    )
+    await connection.execute(
+        update(stations)
+        .where(stations.c.district_id == district_id, stations.c.station_id == station_id)
+        .values(enrolled_ms=func.coalesce(stations.c.enrolled_ms, now_ms))
+    )
+
+
+async def get_key(connection: AsyncConnection, district_id: int, station_id: int, key_id: str) -> bytes | None:
+    """Public key under this id, None when it is unknown or revoked."""
+    statement = select(station_keys.c.public_key).where(
+        station_keys.c.district_id == district_id,
+        station_keys.c.station_id == station_id,
+        station_keys.c.key_id == key_id,
+        station_keys.c.revoked_ms.is_(None),
+    )
+    value = (await connection.execute(statement)).scalar()
+    return None if value is None else bytes(value)
+
+
+async def revoke_key(connection: AsyncConnection, district_id: int, station_id: int, *, now_ms: int) -> None:
+    await connection.execute(
+        update(station_keys)
+        .where(
+            station_keys.c.district_id == district_id,
+            station_keys.c.station_id == station_id,
+            station_keys.c.revoked_ms.is_(None),
+        )
+        .values(revoked_ms=now_ms)
+    )
+
+
+async def add_code(
+    connection: AsyncConnection,
+    district_id: int,
+    station_id: int,
+    *,
+    lookup: str,
+    secret_hash: str,
+    now_ms: int,
+    expires_ms: int,
+) -> None:
+    """Store a code's hash; codes of the same station that nobody has used stop working."""
+    await connection.execute(
+        update(enrolment_codes)
+        .where(
+            enrolment_codes.c.district_id == district_id,
+            enrolment_codes.c.station_id == station_id,
+            enrolment_codes.c.used_ms.is_(None),
+            enrolment_codes.c.expires_ms > now_ms,
+        )
+        .values(expires_ms=now_ms)
+    )
+    await connection.execute(
+        insert(enrolment_codes).values(
+            district_id=district_id,
+            lookup=lookup,
+            station_id=station_id,
+            secret_hash=secret_hash,
+            created_ms=now_ms,
+            expires_ms=expires_ms,
+            tries=0,
+        )
+    )
+
+
+async def list_codes(connection: AsyncConnection, lookup: str) -> list[Any]:
+    """Codes whose look-up part is this, of all districts (nearly always one)."""
+    return list(await connection.execute(select(enrolment_codes).where(enrolment_codes.c.lookup == lookup)))
+
+
+async def count_try(connection: AsyncConnection, district_id: int, lookup: str) -> None:
+    """One more wrong try; five kill the code."""
+    await connection.execute(
+        update(enrolment_codes)
+        .where(enrolment_codes.c.district_id == district_id, enrolment_codes.c.lookup == lookup)
+        .values(tries=enrolment_codes.c.tries + 1)
+    )
+
+
+async def use_code(connection: AsyncConnection, district_id: int, lookup: str, *, key_id: str, now_ms: int) -> bool:
+    """Mark the code used by this key; False when somebody was quicker."""
+    statement = (
+        update(enrolment_codes)
+        .where(
+            enrolment_codes.c.district_id == district_id,
+            enrolment_codes.c.lookup == lookup,
+            enrolment_codes.c.used_ms.is_(None),
+        )
+        .values(used_ms=now_ms, used_key_id=key_id)
+    )
+    return (await connection.execute(statement)).rowcount == 1
+
+
+def _stations() -> Select[Any]:
+    """A village station's township is its area's parent; a township's own station lies in the township itself."""
+    parent = areas.alias("parent")
+    is_township = areas.c.kind == "township"
+    return (
+        select(
+            stations.c.district_id,
+            stations.c.station_id,
+            stations.c.area_id,
+            func.coalesce(case((is_township, areas.c.area_id)), parent.c.area_id).label("township_id"),
+            func.coalesce(case((is_township, areas.c.short)), parent.c.short).label("township"),
+            stations.c.name,
+            stations.c.kind,
+            areas.c.pinyin,
+            areas.c.initials,
+            stations.c.enrolled_ms,
+            func.coalesce(case((is_township, areas.c.sort)), parent.c.sort).label("township_sort"),
+            areas.c.sort.label("area_sort"),
+        )
+        .join(areas, (areas.c.district_id == stations.c.district_id) & (areas.c.area_id == stations.c.area_id))
+        .join(
+            parent,
+            (parent.c.district_id == areas.c.district_id) & (parent.c.area_id == areas.c.parent_id),
+            isouter=True,
+        )
+    )
+
+
+def _states() -> Select[Any]:
+    state = station_states.c
+    return select(
+        state.station_id,
+        state.stream,
+        state.boot,
+        state.mono_ms,
+        state.wall_ms,
+        state.received_ms,
+        state.first_received_ms,
+        state.heartbeat,
+    )

@@ -1,0 +1,64 @@
+"""Tickets and their history. One open ticket per fault is enforced by a partial unique index, not by code.
+
+A change with `told` false still waits for `alerts` to write its messages (decision 0006).
+"""
+
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, Uuid, text
+
+from collector.db.types import Json, at, district, metadata, number
+
+tickets = Table(
+    "tickets",
+    metadata,
+    district(),
+    number("ticket_id"),
+    Column("dedup_key", String(120), nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("rule", String(40), nullable=False),
+    Column("category", String(30), nullable=False),
+    Column("severity", String(20), nullable=False),
+    number("station_id", primary=False, nullable=True),
+    Column("area_id", Uuid, nullable=True),
+    Column("state", String(20), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("facts", Json, nullable=False),
+    at("since_ms"),
+    at("opened_ms"),
+    at("acknowledged_ms", nullable=True),
+    at("promised_ms", nullable=True),
+    at("recovered_ms", nullable=True),
+    at("closed_ms", nullable=True),
+    number("assignee_id", primary=False, nullable=True),
+    number("previous_id", primary=False, nullable=True),
+    Column("resolution", Json, nullable=True),
+)
+Index(
+    "uq_tickets_open",
+    tickets.c.district_id,
+    tickets.c.dedup_key,
+    unique=True,
+    postgresql_where=text("open"),
+    sqlite_where=text("open"),
+)
+Index("ix_tickets_station", tickets.c.district_id, tickets.c.station_id)
+
+ticket_changes = Table(
+    "ticket_changes",
+    metadata,
+    district(),
+    number("ticket_id"),
+    number("version"),
+    at("at_ms"),
+    number("person_id", primary=False, nullable=True),
+    Column("action", String(30), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("told", Boolean, nullable=False),
+)
+Index(
+    "ix_ticket_changes_untold",
+    ticket_changes.c.district_id,
+    ticket_changes.c.ticket_id,
+    postgresql_where=text("NOT told"),
+    sqlite_where=text("NOT told"),
+)

@@ -1,0 +1,1 @@
+"""From events to figures: playbacks, stock, study sessions, daily roll-ups, the monthly report."""
