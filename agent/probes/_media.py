@@ -15,6 +15,8 @@ PACKET = 188
 _SYNC = 0x47
 _NULL_PID = 0x1FFF
 _TAIL = 4096
+_MAX_BOXES = 100_000  # A made-up file may hold millions of empty boxes; beyond this many nobody looks.
+_MAX_NESTING = 5
 _BOXES_INSIDE = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
 _FIRST_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -87,6 +89,7 @@ class _Boxes:
 
     top: list[bytes] = field(default_factory=list)
     movie_head: bytes = b""
+    left: int = field(default_factory=lambda: _MAX_BOXES)
 
 
 def _check_mp4(file: BinaryIO, size: int) -> Checked:
@@ -102,7 +105,8 @@ def _check_mp4(file: BinaryIO, size: int) -> Checked:
 
 def _walk_boxes(file: BinaryIO, start: int, end: int, boxes: _Boxes, depth: int = 0) -> Finding | None:
     position = start
-    while position < end:
+    while position < end and boxes.left > 0:
+        boxes.left -= 1
         file.seek(position)
         length, kind, body = _read_box(file.read(16), end - position)
         if length < body or not _is_name(kind):
@@ -114,7 +118,7 @@ def _walk_boxes(file: BinaryIO, start: int, end: int, boxes: _Boxes, depth: int 
         if kind == b"mvhd":
             file.seek(position + body)
             boxes.movie_head = file.read(32)
-        if kind in _BOXES_INSIDE:
+        if kind in _BOXES_INSIDE and depth < _MAX_NESTING:
             finding = _walk_boxes(file, position + body, position + length, boxes, depth + 1)
             if finding is not None:
                 return finding
@@ -147,7 +151,9 @@ def _movie_seconds(head: bytes) -> float | None:
 def _check_asf(file: BinaryIO, size: int) -> Finding | None:
     """Walk the top-level objects: 16 bytes of name, 8 of length. ASF specification 1.20.03, 2.2."""
     position, data = 0, False
-    while position < size:
+    for _ in range(_MAX_BOXES):
+        if position >= size:
+            break
         file.seek(position)
         head = file.read(24)
         length = struct.unpack("<Q", head[16:24])[0] if len(head) == 24 else 0

@@ -1,0 +1,211 @@
+"""Watches the folder the courseware falls into and says which files are whole, which are broken and which are gone.
+
+The scan is the truth; nothing rests on the kernel telling of changes. It never writes into the folder.
+"""
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from agent.probes import _media, _names, _tree
+from agent.probes._hashing import FileChangedError, Job, Outcome, suffix_of
+from agent.probes._inventory import SCAN, Entry, Mark, Status, digest_of, memo_key, read_entries, read_mark
+from agent.probes._ledger import Ledger
+from agent.probes.base import Probe, ProbeSettings, Reading, Surroundings
+from shared.clock import Instant
+from shared.wire.kinds import Source
+from shared.wire.states import CoursewareState
+
+__all__ = ["PROBE", "CoursewareSensor", "CoursewareSettings", "memo_key"]
+
+_SUFFIXES = "wmv asf wma avi mpg mpeg vob dat mp4 flv rm rmvb mp3 ts mkv ppt pptx doc docx pdf htm html swf zip"
+_PARTIAL = (b".part", b".tmp", b".crdownload")
+_MIB = 1024 * 1024
+_FACTS_A_LOOK = 500
+_NAMED_CORRUPT = 10
+_PLAYING_SHARE = 8
+_OPEN = frozenset({Status.PRESENT, Status.UNREADABLE})
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, None})
+
+
+class CoursewareSettings(ProbeSettings):
+    """`settle_s` seconds a file must stay the same; `budget_mib` MiB read a look, an eighth of it during a playing."""
+
+    directory: Path = Path("/srv/courseware")
+    suffixes: frozenset[str] = frozenset(_SUFFIXES.split())
+    settle_s: Annotated[int, Field(ge=0, le=86_400)] = 60
+    source: Source = "satellite"
+    budget_mib: Annotated[int, Field(ge=1, le=65_536)] = 512
+    max_entries: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+
+
+@dataclass(slots=True)
+class Seen:
+    """A version not taken in yet: since when it has been the same, in how many looks."""
+
+    version: _tree.Version
+    since: Instant
+    looks: int = 1
+
+
+@dataclass(slots=True)
+class CoursewareSensor:
+    """Keeps in memory only what may be lost: files still settling and the file being read."""
+
+    settings: CoursewareSettings
+    surroundings: Surroundings
+    settling: dict[bytes, Seen] = field(default_factory=dict)
+    job: Job | None = None
+
+    def read(self, now: Instant) -> Reading:
+        root = os.path.realpath(os.fsencode(self.settings.directory))
+        memo = self.surroundings.recall()
+        mark, entries = read_mark(memo), read_entries(memo)
+        tree = _walk(root, self.settings.max_entries)
+        if tree is None or (mark is not None and is_unmounted(tree, mark, entries)):
+            return Reading(state=_state(now, mark, entries, readable=False))
+        ledger = Ledger(root, self.settings.source, _mark_for(root, tree, mark), entries)
+        files = {root + b"/" + path: version for path, version in tree.files.items() if self._is_wanted(path)}
+        if mark is None or mark.root != ledger.mark.root:
+            ledger.note_present(files)
+        _note_gone(ledger, tree, files)
+        self._settle(ledger, files, now)
+        self._work(ledger, now)
+        if ledger.mark != mark:
+            ledger.memo[SCAN] = ledger.mark.model_dump_json()
+        state = _state(now, ledger.mark, entries, incoming=self._count_incoming(ledger, tree), capped=tree.capped)
+        return Reading(state=state, facts=ledger.facts, memo=ledger.memo)
+
+    def _is_wanted(self, path: bytes) -> bool:
+        name = path.rpartition(b"/")[2]
+        hidden = name.startswith((b".", b"~")) or name.endswith(b"~")
+        return not hidden and suffix_of(path) in self.settings.suffixes
+
+    def _settle(self, ledger: Ledger, files: Mapping[bytes, _tree.Version], now: Instant) -> None:
+        """Bring the waiting list up to date: new and changed files on it, known and vanished ones off."""
+        waiting: dict[bytes, Seen] = {}
+        for path, version in files.items():
+            entry = ledger.entries.get(path)
+            if entry is not None and entry.is_of(version) and entry.status not in _OPEN:
+                continue
+            seen = self.settling.get(path)
+            same = seen is not None and seen.version == version
+            waiting[path] = Seen(version, seen.since, seen.looks + 1) if seen and same else Seen(version, now)
+        self.settling = waiting
+
+    def _settled(self, now: Instant) -> Iterator[tuple[bytes, Seen]]:
+        """Files that have stayed the same long enough, the one being read first."""
+        going = self.job.path if self.job is not None else b""
+        for path, seen in sorted(self.settling.items(), key=lambda item: item[0] != going):
+            long_enough = now.mono_ms - seen.since.mono_ms >= self.settings.settle_s * 1000
+            if seen.version.size and seen.looks >= 2 and long_enough:
+                yield path, seen
+
+    def _work(self, ledger: Ledger, now: Instant) -> None:
+        """Read settled files as far as the look's budget goes; the next look reads on."""
+        budget = self._budget()
+        for path, seen in self._settled(now):
+            if budget <= 0 or len(ledger.facts) >= _FACTS_A_LOOK:
+                return
+            job = self._job_for(ledger.root, path, seen.version)
+            start = job.offset
+            outcome = self._attempt(job, budget)
+            budget -= job.offset - start
+            self.job = job if outcome is None and path in self.settling else None
+            if outcome is not None and not outcome.hole:
+                ledger.note_read(path, seen.version, outcome, since=seen.since)
+                del self.settling[path]
+
+    def _budget(self) -> int:
+        """Bytes this look may read: little while a lesson plays from the same disk."""
+        playback = self.surroundings.latest("playback") or {}
+        return self.settings.budget_mib * _MIB // (_PLAYING_SHARE if playback.get("playing") else 1)
+
+    def _job_for(self, root: bytes, path: bytes, version: _tree.Version) -> Job:
+        if self.job is not None and self.job.path == path and self.job.version == version:
+            return self.job
+        return Job(root, path, version)
+
+    def _attempt(self, job: Job, budget: int) -> Outcome | None:
+        try:
+            return job.proceed(budget)
+        except FileChangedError:
+            del self.settling[job.path]
+        except OSError as error:
+            if error.errno not in _GONE:
+                finding = _media.Finding(_media.UNREADABLE, os.strerror(error.errno or 0))
+                return Outcome(finding=finding, again=True)
+            del self.settling[job.path]
+        return None
+
+    def _count_incoming(self, ledger: Ledger, tree: _tree.Tree) -> int:
+        """Files on their way: not settled, with holes, empty, or under the name of a download that still runs."""
+        entries = ledger.entries
+        waiting = sum(path not in entries or entries[path].status is not Status.UNREADABLE for path in self.settling)
+        return waiting + sum(path.lower().endswith(_PARTIAL) for path in tree.files)
+
+
+def _walk(root: bytes, max_entries: int) -> _tree.Tree | None:
+    try:
+        return _tree.walk(root, max_entries=max_entries)
+    except OSError:
+        return None
+
+
+def is_unmounted(tree: _tree.Tree, mark: Mark, entries: Mapping[bytes, Entry]) -> bool:
+    """Whether this is the bare mount point of a disk that is away: another folder than before, and nothing in it."""
+    return bool(entries) and not tree.files and tree.identity != (mark.device, mark.inode)
+
+
+def _mark_for(root: bytes, tree: _tree.Tree, mark: Mark | None) -> Mark:
+    device, inode = tree.identity
+    known = {"root": memo_key(root), "device": device, "inode": inode}
+    return Mark.model_validate(known) if mark is None else mark.model_copy(update=known)
+
+
+def _note_gone(ledger: Ledger, tree: _tree.Tree, files: Mapping[bytes, _tree.Version]) -> None:
+    for path in list(ledger.entries):
+        if len(ledger.facts) >= _FACTS_A_LOOK:
+            return
+        if path not in files and tree.can_tell(path.removeprefix(ledger.root + b"/")):
+            ledger.note_gone(path)
+
+
+def _state(now: Instant, mark: Mark | None, entries: Mapping[bytes, Entry], **seen: Any) -> Mapping[str, Any]:
+    whole = [entry for entry in entries.values() if entry.sha256 is not None]
+    broken = {Status.REJECTED, Status.UNREADABLE}
+    corrupt = sorted(path.rpartition(b"/")[2] for path, entry in entries.items() if entry.status in broken)
+    same_boot = mark is not None and mark.received_boot == now.boot
+    return CoursewareState(
+        files=len(whole),
+        bytes=sum(entry.size for entry in whole),
+        last_received_ms=mark.received_ms if mark is not None else None,
+        last_received_mono=mark.received_mono if mark is not None and same_boot else None,
+        corrupt=[_names.text_of(name) for name in corrupt[:_NAMED_CORRUPT]],
+        digest=digest_of(whole),
+        **seen,
+    ).model_dump()
+
+
+PROBE = Probe(
+    settings=CoursewareSettings,
+    every_s=30,
+    limit_s=180,
+    make=CoursewareSensor,
+    sample={
+        "files": 2,
+        "bytes": 734_003_200,
+        "last_received_ms": 1_795_464_499_000,
+        "last_received_mono": 86_400_000,
+        "incoming": 1,
+        "corrupt": ["乡村振兴 第3讲.mp4"],
+        "digest": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "readable": True,
+        "capped": False,
+    },
+)
