@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Index, String, Table, Text, text
 
-from collector.db.types import at, district, metadata, number
+from collector.db.types import Json, at, district, metadata, number
 
 outbox = Table(
     "outbox",
@@ -15,6 +15,7 @@ outbox = Table(
     Column("address", String(500), nullable=False),
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
+    Column("data", Json, nullable=False),
     Column("state", String(20), nullable=False),
     number("tries", primary=False),
     at("created_ms"),

@@ -1,8 +1,13 @@
-"""Findings that hold now. `subject` is `station/17` or `area/<uuid>`; `clear_since_ms` starts the closing wait."""
+"""Findings that hold now, and how often courseware used to come.
+
+`subject` is `station/17` or `area/<uuid>`. `since_ms` is when the fault began, `found_ms` when a rule first saw it
+(the opening wait runs from there), `clear_since_ms` starts the closing wait. `symptom_of` names the area finding
+that covers this one: state is kept, tickets and messages are not made.
+"""
 
 from sqlalchemy import Boolean, Column, String, Table
 
-from collector.db.types import Json, at, district, metadata, number
+from collector.db.types import Json, at, district, metadata, number, to_station
 
 findings = Table(
     "findings",
@@ -12,8 +17,21 @@ findings = Table(
     Column("rule", String(40), primary_key=True),
     number("station_id", primary=False, nullable=True),
     at("since_ms"),
-    at("seen_ms"),
+    at("found_ms"),
     at("clear_since_ms", nullable=True),
     Column("open", Boolean, nullable=False),
+    Column("category", String(30), nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("symptom_of", String(60), nullable=True),
     Column("facts", Json, nullable=False),
+)
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    district(),
+    number("station_id"),
+    at("last_ms"),
+    Column("gaps", Json, nullable=False),
+    to_station(),
 )

@@ -1,6 +1,8 @@
 """Tickets and their history. One open ticket per fault is enforced by a partial unique index, not by code.
 
-A change with `told` false still waits for `alerts` to write its messages (decision 0006).
+`place` is where, in people's words, as it was called on the day; `step` is the rung of the ladder 1+X (0 plain
+operator, 1 backbone operator, 2 township office, 3 neighbour, 4 centre); `part_of` names the area finding that
+covers the ticket for now. A change with `told` false still waits for `alerts` to write its messages (decision 0006).
 """
 
 from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, Uuid, text
@@ -19,7 +21,10 @@ tickets = Table(
     Column("severity", String(20), nullable=False),
     number("station_id", primary=False, nullable=True),
     Column("area_id", Uuid, nullable=True),
+    Column("place", String(200), nullable=False),
     Column("state", String(20), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("part_of", String(60), nullable=True),
     Column("version", Integer, nullable=False),
     Column("facts", Json, nullable=False),
     at("since_ms"),
@@ -40,6 +45,7 @@ Index(
     postgresql_where=text("open"),
     sqlite_where=text("open"),
 )
+Index("ix_tickets_key", tickets.c.district_id, tickets.c.dedup_key)
 Index("ix_tickets_station", tickets.c.district_id, tickets.c.station_id)
 
 ticket_changes = Table(

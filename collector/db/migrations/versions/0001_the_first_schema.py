@@ -80,9 +80,12 @@ def upgrade() -> None:
         sa.Column("rule", sa.String(length=40), nullable=False),
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("since_ms", sa.BigInteger(), nullable=False),
-        sa.Column("seen_ms", sa.BigInteger(), nullable=False),
+        sa.Column("found_ms", sa.BigInteger(), nullable=False),
         sa.Column("clear_since_ms", sa.BigInteger(), nullable=True),
         sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("category", sa.String(length=30), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("symptom_of", sa.String(length=60), nullable=True),
         sa.Column(
             "facts",
             sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
@@ -110,6 +113,11 @@ def upgrade() -> None:
         sa.Column("address", sa.String(length=500), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column(
+            "data",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("tries", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
@@ -187,7 +195,10 @@ def upgrade() -> None:
         sa.Column("severity", sa.String(length=20), nullable=False),
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("area_id", sa.Uuid(), nullable=True),
+        sa.Column("place", sa.String(length=200), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("part_of", sa.String(length=60), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column(
             "facts",
@@ -210,6 +221,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("district_id", "ticket_id", name=op.f("pk_tickets")),
     )
     with op.batch_alter_table("tickets", schema=None) as batch_op:
+        batch_op.create_index("ix_tickets_key", ["district_id", "dedup_key"], unique=False)
         batch_op.create_index("ix_tickets_station", ["district_id", "station_id"], unique=False)
         batch_op.create_index(
             "uq_tickets_open",
@@ -318,6 +330,23 @@ def upgrade() -> None:
             name=op.f("fk_web_sessions_district_id_person_id"),
         ),
         sa.PrimaryKeyConstraint("district_id", "token_hash", name=op.f("pk_web_sessions")),
+    )
+    op.create_table(
+        "arrivals",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_ms", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "gaps",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["district_id", "station_id"],
+            ["stations.district_id", "stations.station_id"],
+            name=op.f("fk_arrivals_district_id_station_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", name=op.f("pk_arrivals")),
     )
     op.create_table(
         "boots",
