@@ -370,13 +370,13 @@ def upgrade() -> None:
         sa.Column("month", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("downloaded", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("playbacks", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("content_s", sa.Float(), nullable=False),
-        sa.Column("played_s", sa.Float(), nullable=False),
-        sa.Column(
-            "minutes",
-            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
-            nullable=False,
-        ),
+        sa.Column("impossible", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("content_s", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("played_s", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("e1_s", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("e2_s", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("e3_s", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("e4_s", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sessions", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("proposed", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("people", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -392,6 +392,25 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("daily", schema=None) as batch_op:
         batch_op.create_index("ix_daily_month", ["district_id", "month", "station_id"], unique=False)
+
+    op.create_table(
+        "downloads",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("month", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["district_id", "station_id"],
+            ["stations.district_id", "stations.station_id"],
+            name=op.f("fk_downloads_district_id_station_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", "month", "sha256", name=op.f("pk_downloads")),
+    )
+    with op.batch_alter_table("downloads", schema=None) as batch_op:
+        batch_op.create_index("ix_downloads_month", ["district_id", "month", "station_id"], unique=False)
 
     op.create_table(
         "enrolment_codes",
@@ -422,6 +441,8 @@ def upgrade() -> None:
         sa.Column("via", sa.String(length=40), nullable=False),
         sa.Column("begin_ms", sa.BigInteger(), nullable=False),
         sa.Column("end_ms", sa.BigInteger(), nullable=False),
+        sa.Column("seen_ms", sa.BigInteger(), nullable=True),
+        sa.Column("begun", sa.Boolean(), nullable=False),
         sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("month", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("reason", sa.String(length=20), nullable=True),
@@ -448,6 +469,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("district_id", "station_id", "playback", name=op.f("pk_playbacks")),
     )
     with op.batch_alter_table("playbacks", schema=None) as batch_op:
+        batch_op.create_index("ix_playbacks_day", ["district_id", "station_id", "day"], unique=False)
         batch_op.create_index("ix_playbacks_month", ["district_id", "month", "station_id"], unique=False)
 
     op.create_table(
@@ -490,18 +512,18 @@ def upgrade() -> None:
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("since_ms", sa.BigInteger(), nullable=False),
+        sa.Column("copy", sa.LargeBinary(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=True),
+        sa.Column("present", sa.Boolean(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("downloaded_ms", sa.BigInteger(), nullable=True),
-        sa.Column("downloaded_month", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("removed_ms", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["district_id", "station_id"],
             ["stations.district_id", "stations.station_id"],
             name=op.f("fk_stock_district_id_station_id"),
         ),
-        sa.PrimaryKeyConstraint("district_id", "station_id", "sha256", name=op.f("pk_stock")),
+        sa.PrimaryKeyConstraint("district_id", "station_id", "sha256", "copy", "at_ms", name=op.f("pk_stock")),
     )
     op.create_table(
         "streams",
@@ -538,6 +560,11 @@ def upgrade() -> None:
         sa.Column("entered_ms", sa.BigInteger(), nullable=False),
         sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("operator", sa.String(length=60), server_default="", nullable=False),
+        sa.Column("uncertain", sa.Boolean(), nullable=False),
+        sa.Column("replaces", sa.String(length=80), nullable=True),
+        sa.Column("voided_ms", sa.BigInteger(), nullable=True),
+        sa.Column("voided_by", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("void_reason", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["district_id", "station_id"],
             ["stations.district_id", "stations.station_id"],
@@ -546,7 +573,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("district_id", "station_id", "session_id", name=op.f("pk_study_sessions")),
     )
     with op.batch_alter_table("study_sessions", schema=None) as batch_op:
+        batch_op.create_index("ix_study_sessions_day", ["district_id", "station_id", "day"], unique=False)
         batch_op.create_index("ix_study_sessions_month", ["district_id", "month", "station_id"], unique=False)
+
+    op.create_table(
+        "tallies",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stream", sa.LargeBinary(), nullable=False),
+        sa.Column("month", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stored", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lost", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("through", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_ms", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["district_id", "station_id"],
+            ["stations.district_id", "stations.station_id"],
+            name=op.f("fk_tallies_district_id_station_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", "stream", "month", name=op.f("pk_tallies")),
+    )
+    with op.batch_alter_table("tallies", schema=None) as batch_op:
+        batch_op.create_index("ix_tallies_month", ["district_id", "month", "station_id"], unique=False)
     # Months nobody has made a partition for, and broken clocks, land here; a job makes the months ahead.
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE TABLE events_other PARTITION OF events DEFAULT")
