@@ -1,0 +1,180 @@
+"""What a rule is, and the picture of a station it judges. A rule touches no database, no network and no clock.
+
+A rule answers "is this fault there now?" once; waiting before opening and closing, tickets and messages are not its
+business. Hysteresis is: `view.is_open(name)` tells that the fault is open, and then other limits hold.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.wire.states import AudioState, ClockState, CoursewareState, HostState, PlaybackState, ProjectorState
+
+Facts = Mapping[str, Any]
+Translate = Callable[[str], str]
+
+
+class Category(StrEnum):
+    """Decides who is asked first."""
+
+    OPERATOR = "operator"
+    SOFTWARE = "software"
+    HARDWARE_COMMON = "hardware_common"
+    HARDWARE_MAJOR = "hardware_major"
+    NETWORK = "network"
+    POWER = "power"
+    SATELLITE = "satellite"
+    COURSEWARE = "courseware"
+
+
+class Severity(StrEnum):
+    """Critical faults may wake people."""
+
+    CRITICAL = "critical"
+    MAJOR = "major"
+    MINOR = "minor"
+
+
+class Limits(BaseModel):
+    """The thresholds of a rule; each district may set its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The other stations of the district. `received_share` of them got a new file lately, None when none can tell."""
+
+    received_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One station as the centre sees it now. A probe that is not installed or says nothing is None.
+
+    `wall_ms` is what the station believed when its newest heartbeat arrived at `received_ms`; `last_file_ms` is when
+    its newest courseware came, by the centre's clock; `median_gap_ms` how far apart its files used to come.
+    """
+
+    station_id: int
+    title: str
+    township: str
+    received_ms: int
+    first_received_ms: int
+    wall_ms: int
+    ready_since_ms: int
+    period_s: int
+    grace_s: int
+    expected_on: bool = True
+    last_file_ms: int | None = None
+    median_gap_ms: int | None = None
+    peers: Peers = Peers()
+    open: frozenset[str] = frozenset()
+    courseware: CoursewareState | None = None
+    playback: PlaybackState | None = None
+    projector: ProjectorState | None = None
+    audio: AudioState | None = None
+    host: HostState | None = None
+    clock: ClockState | None = None
+
+    def is_open(self, rule: str) -> bool:
+        """Whether this rule's fault is already open at this station."""
+        return rule in self.open
+
+    @property
+    def clock_offset_ms(self) -> int:
+        """The centre's clock minus the station's."""
+        return self.received_ms - self.wall_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault a rule sees. `facts` are plain JSON. What is None is as the rule's card says, or begins now."""
+
+    facts: Facts = field(default_factory=dict)
+    since_ms: int | None = None
+    category: Category | None = None
+    severity: Severity | None = None
+
+
+def _plain(facts: Facts, _translate: Translate) -> Mapping[str, Any]:
+    return facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What people read about a kind of fault. All texts are Chinese msgids.
+
+    `text` is a sentence with {placeholders} that `fill` makes from the facts; `hint_plain` tells the operator at the
+    station what to try, `hint_backbone` tells the "1" of the township.
+    """
+
+    name: str
+    title: str
+    text: str
+    hint_plain: str
+    hint_backbone: str
+    category: Category
+    severity: Severity
+    fill: Callable[[Facts, Translate], Mapping[str, Any]] = _plain
+
+    def finding(self, facts: Facts, translate: Translate = str) -> str:
+        """The sentence that says what is seen."""
+        return translate(self.text).format_map(_Blanks(self.fill(facts, translate)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A view with what the rule must say to it: `when_closed` and `when_open` are whether it sees the fault."""
+
+    view: View
+    now_ms: int
+    when_closed: bool
+    when_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Card):
+    """The plugin a module exports as `RULE`; `name` is the module's name.
+
+    `open_for_s` seconds (and heartbeat periods) the fault must last before it opens, `close_for_s` it must be gone
+    before it closes. `judge(view, limits, now_ms)` must be pure. `samples` are run by the tests: at least one opens,
+    one holds (no when closed, yes when open) and one closes.
+    """
+
+    judge: Callable[[View, Any, int], Finding | None]
+    samples: tuple[Sample, ...]
+    limits: type[Limits] = Limits
+    open_for_s: int = 0
+    open_for_periods: int = 0
+    close_for_s: int = 0
+    close_for_periods: int = 0
+
+
+def sample_view(**changes: Any) -> View:
+    """A healthy station that was heard just now, changed where a sample needs it. Its `now_ms` is SAMPLE_MS."""
+    values: dict[str, Any] = {
+        "station_id": 17,
+        "title": "宝轮镇 爱国社区",
+        "township": "宝轮镇",
+        "received_ms": SAMPLE_MS,
+        "first_received_ms": SAMPLE_MS - 90 * 86_400_000,
+        "wall_ms": SAMPLE_MS,
+        "ready_since_ms": SAMPLE_MS - 86_400_000,
+        "period_s": 300,
+        "grace_s": 600,
+    }
+    return View(**{**values, **changes})
+
+
+SAMPLE_MS = 1_788_000_000_000
+
+
+class _Blanks(dict[str, Any]):
+    """Facts written by an older program may lack a word: the sentence then shows a dash."""
+
+    def __missing__(self, key: str) -> str:
+        return "—"

@@ -1,0 +1,254 @@
+"""Every SQL statement of tickets and their history."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, case, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from collector.db.dialect import insert as upsert
+from collector.db.numbers import next_number
+from collector.faults.rules.base import Category, Severity
+from collector.tickets.models import ticket_changes, tickets
+from collector.tickets.words import Action, TicketState
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One ticket. `area_id` is its township (or the area it is about); texts come from the card of its `rule`."""
+
+    district_id: int
+    ticket_id: int
+    dedup_key: str
+    open: bool
+    rule: str
+    category: Category
+    severity: Severity
+    station_id: int | None
+    area_id: UUID | None
+    place: str
+    state: TicketState
+    step: int
+    part_of: str | None
+    version: int
+    facts: dict[str, Any]
+    since_ms: int
+    opened_ms: int
+    acknowledged_ms: int | None
+    promised_ms: int | None
+    recovered_ms: int | None
+    closed_ms: int | None
+    assignee_id: int | None
+    previous_id: int | None
+    resolution: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a ticket's history. `person_id` None: the machine did it."""
+
+    ticket_id: int
+    version: int
+    at_ms: int
+    person_id: int | None
+    action: Action
+    note: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    """What a ticket is opened with."""
+
+    dedup_key: str
+    rule: str
+    category: Category
+    severity: Severity
+    station_id: int | None
+    area_id: UUID | None
+    place: str
+    facts: dict[str, Any]
+    since_ms: int
+    assignee_id: int | None
+    step: int
+    previous_id: int | None
+
+
+async def list_tickets(
+    connection: AsyncConnection,
+    district_id: int,
+    *,
+    open_only: bool = True,
+    township_id: UUID | None = None,
+    station_id: int | None = None,
+    assignee_id: int | None = None,
+    limit: int = 50,
+) -> list[Ticket]:
+    """Open ones first, the worst first among them, then the newest."""
+    each = tickets.c
+    statement = _tickets().where(each.district_id == district_id)
+    if open_only:
+        statement = statement.where(each.open)
+    for column, value in ((each.area_id, township_id), (each.station_id, station_id), (each.assignee_id, assignee_id)):
+        if value is not None:
+            statement = statement.where(column == value)
+    rank = case((each.severity == Severity.CRITICAL, 0), (each.severity == Severity.MAJOR, 1), else_=2)
+    statement = statement.order_by(case((each.open, rank), else_=3), each.opened_ms.desc(), each.ticket_id.desc())
+    return [_ticket(row) for row in await connection.execute(statement.limit(limit))]
+
+
+async def list_open(connection: AsyncConnection, district_id: int) -> dict[str, Ticket]:
+    """Every open ticket of a district by its key."""
+    statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.open)
+    return {row.dedup_key: _ticket(row) for row in await connection.execute(statement)}
+
+
+async def get_ticket(connection: AsyncConnection, district_id: int, ticket_id: int) -> Ticket | None:
+    statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.ticket_id == ticket_id)
+    row = (await connection.execute(statement)).first()
+    return None if row is None else _ticket(row)
+
+
+async def get_latest(connection: AsyncConnection, district_id: int, dedup_key: str) -> Ticket | None:
+    """The newest ticket, open or closed, that this key has had."""
+    statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.dedup_key == dedup_key)
+    row = (await connection.execute(statement.order_by(tickets.c.ticket_id.desc()).limit(1))).first()
+    return None if row is None else _ticket(row)
+
+
+async def list_changes(connection: AsyncConnection, district_id: int, ticket_id: int) -> list[Change]:
+    """A ticket's history, oldest first."""
+    statement = _changes().where(ticket_changes.c.district_id == district_id, ticket_changes.c.ticket_id == ticket_id)
+    return [_change(row) for row in await connection.execute(statement.order_by(ticket_changes.c.version))]
+
+
+async def count_open_by_township(connection: AsyncConnection, district_id: int) -> dict[UUID | None, int]:
+    """Open tickets by township (the district's own tickets under the district's area)."""
+    statement = (
+        select(tickets.c.area_id, func.count())
+        .where(tickets.c.district_id == district_id, tickets.c.open)
+        .group_by(tickets.c.area_id)
+    )
+    return dict((await connection.execute(statement)).tuples().all())
+
+
+async def count_open_by_assignee(connection: AsyncConnection, district_id: int) -> dict[int, int]:
+    """How many open tickets each person carries."""
+    statement = (
+        select(tickets.c.assignee_id, func.count())
+        .where(tickets.c.district_id == district_id, tickets.c.open, tickets.c.assignee_id.is_not(None))
+        .group_by(tickets.c.assignee_id)
+    )
+    return dict((await connection.execute(statement)).tuples().all())
+
+
+async def add_ticket(connection: AsyncConnection, district_id: int, new: NewTicket, *, now_ms: int) -> Ticket | None:
+    """Open a ticket; None when this key already has an open one, which the database alone decides."""
+    statement = upsert(connection, tickets).values(
+        district_id=district_id,
+        ticket_id=await next_number(connection, district_id, "ticket"),
+        dedup_key=new.dedup_key,
+        open=True,
+        rule=new.rule,
+        category=new.category,
+        severity=new.severity,
+        station_id=new.station_id,
+        area_id=new.area_id,
+        place=new.place,
+        state=TicketState.OPEN,
+        step=new.step,
+        version=1,
+        facts=new.facts,
+        since_ms=new.since_ms,
+        opened_ms=now_ms,
+        assignee_id=new.assignee_id,
+        previous_id=new.previous_id,
+    )
+    row = (await connection.execute(statement.on_conflict_do_nothing().returning(*_columns()))).first()
+    return None if row is None else _ticket(row)
+
+
+async def change_ticket(connection: AsyncConnection, ticket: Ticket, *, version: int, **values: Any) -> Ticket | None:
+    """The ticket with new values and one version higher; None when it is no longer at `version`."""
+    each = tickets.c
+    statement = (
+        update(tickets)
+        .where(each.district_id == ticket.district_id, each.ticket_id == ticket.ticket_id, each.version == version)
+        .values(version=version + 1, **values)
+        .returning(*_columns())
+    )
+    row = (await connection.execute(statement)).first()
+    return None if row is None else _ticket(row)
+
+
+async def add_change(
+    connection: AsyncConnection,
+    ticket: Ticket,
+    action: Action,
+    *,
+    now_ms: int,
+    person_id: int | None = None,
+    note: str = "",
+    data: dict[str, Any] | None = None,
+    told: bool,
+) -> None:
+    """Write the line of history that belongs to the ticket's present version. `told` false: people must hear of it."""
+    await connection.execute(
+        insert(ticket_changes).values(
+            district_id=ticket.district_id,
+            ticket_id=ticket.ticket_id,
+            version=ticket.version,
+            at_ms=now_ms,
+            person_id=person_id,
+            action=action,
+            note=note,
+            data=data or {},
+            told=told,
+        )
+    )
+
+
+async def list_untold(connection: AsyncConnection, district_id: int, *, limit: int = 200) -> list[Change]:
+    """Changes people have not been told of, oldest first."""
+    statement = _changes().where(ticket_changes.c.district_id == district_id, ~ticket_changes.c.told)
+    statement = statement.order_by(ticket_changes.c.ticket_id, ticket_changes.c.version).limit(limit)
+    return [_change(row) for row in await connection.execute(statement)]
+
+
+async def mark_told(connection: AsyncConnection, district_id: int, change: Change) -> bool:
+    """Whether it was this call that marked the change as told: of two that try, one wins."""
+    each = ticket_changes.c
+    statement = (
+        update(ticket_changes)
+        .where(each.district_id == district_id, each.ticket_id == change.ticket_id, each.version == change.version)
+        .where(~each.told)
+        .values(told=True)
+    )
+    return (await connection.execute(statement)).rowcount == 1
+
+
+def _columns() -> list[Any]:
+    return [tickets.c[name] for name in Ticket.__slots__]
+
+
+def _tickets() -> Select[Any]:
+    return select(*_columns())
+
+
+def _changes() -> Select[Any]:
+    each = ticket_changes.c
+    return select(each.ticket_id, each.version, each.at_ms, each.person_id, each.action, each.note, each.data)
+
+
+def _ticket(row: Any) -> Ticket:
+    values = dict(row._mapping)  # noqa: SLF001 - the row's public mapping
+    values["category"] = Category(values["category"])
+    values["severity"] = Severity(values["severity"])
+    values["state"] = TicketState(values["state"])
+    return Ticket(**values)
+
+
+def _change(row: Any) -> Change:
+    values = dict(row._mapping)  # noqa: SLF001 - the row's public mapping
+    return Change(**{**values, "action": Action(values["action"])})

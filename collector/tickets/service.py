@@ -1,0 +1,197 @@
+"""What people do with tickets. Every change is made only at the version the person saw, and leaves a line of history.
+
+What the machine does with them (opening, verifying, closing) is in `collector.tickets.settling`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from collector.errors import BadInputError, ConflictError, NotFoundError
+from collector.faults.rules.base import Translate
+from collector.faults.service import list_cards
+from collector.people import queries as people
+from collector.tickets import queries
+from collector.tickets.queries import Ticket
+from collector.tickets.words import ACTIONS, STATES, Action, TicketState
+
+_IN_WORK = frozenset({TicketState.OPEN, TicketState.ACKNOWLEDGED, TicketState.WAITING})
+_ALLOWED: Mapping[Action, frozenset[TicketState]] = {
+    Action.ACKNOWLEDGED: _IN_WORK,
+    Action.COMMENTED: frozenset(TicketState) - {TicketState.CLOSED},
+    Action.REASSIGNED: _IN_WORK | {TicketState.VERIFYING},
+    Action.WAITED: _IN_WORK,
+    Action.RESOLVED: _IN_WORK,
+}
+
+
+async def require_ticket(connection: AsyncConnection, district_id: int, ticket_id: int) -> Ticket:
+    ticket = await queries.get_ticket(connection, district_id, ticket_id)
+    if ticket is None:
+        raise NotFoundError(f"没有编号为 {ticket_id} 的工单。请从工单列表进入。")
+    return ticket
+
+
+def describe(ticket: Ticket, translate: Translate = str) -> str:
+    """The sentence that says what was seen."""
+    card = list_cards().get(ticket.rule)
+    return ticket.rule if card is None else card.finding(ticket.facts, translate)
+
+
+async def acknowledge(
+    connection: AsyncConnection,
+    ticket: Ticket,
+    *,
+    person_id: int,
+    version: int,
+    promised_ms: int,
+    note: str = "",
+    now_ms: int,
+) -> Ticket:
+    """Take the ticket on, with the day it will be fixed. Whoever acknowledges becomes its assignee."""
+    if promised_ms <= now_ms:
+        raise BadInputError("预计修好的时间必须晚于现在。请重新选择。")
+    return await _change(
+        connection,
+        ticket,
+        Action.ACKNOWLEDGED,
+        person_id=person_id,
+        version=version,
+        now_ms=now_ms,
+        note=note,
+        data={"promised_ms": promised_ms, "from_id": ticket.assignee_id},
+        values={
+            "state": TicketState.ACKNOWLEDGED,
+            "acknowledged_ms": now_ms,
+            "promised_ms": promised_ms,
+            "assignee_id": person_id,
+        },
+    )
+
+
+async def comment(
+    connection: AsyncConnection, ticket: Ticket, *, person_id: int, version: int, note: str, now_ms: int
+) -> Ticket:
+    """Write something into the history."""
+    _require_text(note, "请写下备注内容。")
+    return await _change(
+        connection, ticket, Action.COMMENTED, person_id=person_id, version=version, now_ms=now_ms, note=note
+    )
+
+
+async def wait(
+    connection: AsyncConnection,
+    ticket: Ticket,
+    *,
+    person_id: int,
+    version: int,
+    until_ms: int,
+    reason: str,
+    now_ms: int,
+) -> Ticket:
+    """Put the ticket aside until a day, for a reason."""
+    _require_text(reason, "请写明挂起的原因，例如：等待配件。")
+    if until_ms <= now_ms:
+        raise BadInputError("挂起的截止时间必须晚于现在。请重新选择。")
+    return await _change(
+        connection,
+        ticket,
+        Action.WAITED,
+        person_id=person_id,
+        version=version,
+        now_ms=now_ms,
+        note=reason,
+        data={"until_ms": until_ms},
+        values={"state": TicketState.WAITING, "promised_ms": until_ms},
+    )
+
+
+async def reassign(
+    connection: AsyncConnection,
+    ticket: Ticket,
+    *,
+    person_id: int,
+    version: int,
+    assignee_id: int,
+    note: str = "",
+    now_ms: int,
+) -> Ticket:
+    """Hand the ticket to another person, who is told."""
+    assignee = await people.get_person(connection, ticket.district_id, assignee_id)
+    if assignee is None:
+        raise BadInputError("没有这个人。请从名单里重新选择。")
+    if assignee_id == ticket.assignee_id:
+        raise BadInputError(f"工单已经由{assignee.name}处理。请选择另一个人。")
+    return await _change(
+        connection,
+        ticket,
+        Action.REASSIGNED,
+        person_id=person_id,
+        version=version,
+        now_ms=now_ms,
+        note=note,
+        data={"from_id": ticket.assignee_id, "to_id": assignee_id},
+        values={"assignee_id": assignee_id},
+        told=False,
+    )
+
+
+async def resolve(
+    connection: AsyncConnection,
+    ticket: Ticket,
+    *,
+    person_id: int,
+    version: int,
+    cause: str,
+    done: str,
+    on_site: bool,
+    parts: str = "",
+    now_ms: int,
+) -> Ticket:
+    """Report it fixed. The ticket closes only when the machine confirms that the fault is gone."""
+    _require_text(cause, "请填写故障原因。")
+    _require_text(done, "请填写处理办法。")
+    resolution = {"cause": cause, "done": done, "parts": parts, "on_site": on_site, "person_id": person_id}
+    return await _change(
+        connection,
+        ticket,
+        Action.RESOLVED,
+        person_id=person_id,
+        version=version,
+        now_ms=now_ms,
+        note=done,
+        data=resolution,
+        values={"state": TicketState.VERIFYING, "recovered_ms": now_ms, "resolution": resolution},
+    )
+
+
+async def _change(
+    connection: AsyncConnection,
+    ticket: Ticket,
+    action: Action,
+    *,
+    person_id: int,
+    version: int,
+    now_ms: int,
+    note: str = "",
+    data: dict[str, Any] | None = None,
+    values: dict[str, Any] | None = None,
+    told: bool = True,
+) -> Ticket:
+    """Change and write history, or raise ConflictError when the state forbids it or somebody was quicker."""
+    if ticket.version == version and ticket.state not in _ALLOWED[action]:
+        state, verb = STATES[ticket.state].word, ACTIONS[action]
+        raise ConflictError(f"工单 {ticket.ticket_id} 现在是“{state}”，不能再“{verb}”。请刷新页面查看最新情况。")
+    changed = await queries.change_ticket(connection, ticket, version=version, **(values or {}))
+    if changed is None:
+        raise ConflictError(f"工单 {ticket.ticket_id} 刚刚有了新的变化。请刷新页面，看过最新内容后再操作。")
+    await queries.add_change(
+        connection, changed, action, person_id=person_id, now_ms=now_ms, note=note.strip(), data=data, told=told
+    )
+    return changed
+
+
+def _require_text(text: str, advice: str) -> None:
+    if not text.strip():
+        raise BadInputError(advice)
