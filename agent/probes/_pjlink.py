@@ -111,9 +111,9 @@ async def _ask(question: Question, link: TolerantPJLink, answers: _Answers) -> N
         return
     except PJLinkERR4:
         answers.faults.setdefault("other", "error")
-        answers.error = "the projector reports a failure of its own"
+        answers.error = answers.error or "the projector reports a failure of its own"
     except PJLinkUnexpectedResponseParameter:
-        answers.error = f"unreadable answer about {question.__name__.removeprefix('_ask_')}"
+        answers.error = answers.error or f"unreadable answer about {question.__name__.removeprefix('_ask_')}"
 
 
 async def _ask_power(link: TolerantPJLink, answers: _Answers) -> None:

@@ -1,0 +1,134 @@
+"""The projector sensor against an emulator written by somebody else."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agent.probes.projector import PROBE, ProjectorSensor, ProjectorSettings
+from tests.clocks import ManualClock
+from tests.devices.projector_emulator import Projector, start_projector
+
+pytestmark = pytest.mark.device
+
+NOW = ManualClock().now()
+_WELL = dict.fromkeys(("fan", "lamp", "temperature", "cover", "filter", "other"), "OK")
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Projector]:
+    with start_projector() as projector:
+        yield projector
+
+
+@pytest.fixture
+def projector(emulator: Projector) -> Projector:
+    """A well projector that is on, whatever the test before left."""
+    emulator.change(power="ON", errors=_WELL, lamps=[[1200, False]], name="EB-L735U", unavailable=[], unsupported=[])
+    emulator.change(silent=False, drop_after_greeting=False, fail_next=None)
+    return emulator
+
+
+@pytest.fixture(scope="module")
+def locked() -> Iterator[Projector]:
+    with start_projector("正确的密码") as projector:
+        yield projector
+
+
+def _look(projector: Projector, **settings: Any) -> dict[str, Any]:
+    asked = ProjectorSettings(host="127.0.0.1", port=projector.port, **settings)
+    state = ProjectorSensor(asked).read(NOW).state
+    assert state is not None
+    assert set(state) == set(PROBE.sample)
+    return dict(state)
+
+
+def test_a_well_projector_tells_power_lamp_and_name(projector: Projector) -> None:
+    assert _look(projector) == {
+        "reachable": True,
+        "power": "on",
+        "faults": {},
+        "lamp_hours": 1200,
+        "name": "EB-L735U",
+        "error": "",
+    }
+
+
+@pytest.mark.parametrize("power", ["off", "on", "cooling", "warming"])
+def test_every_power_state_is_told_in_the_words_of_the_wire(projector: Projector, power: str) -> None:
+    projector.change(power=power.upper())
+    assert _look(projector)["power"] == power
+
+
+def test_a_lamp_error_and_a_filter_warning_are_reported_as_faults(projector: Projector) -> None:
+    projector.change(errors=_WELL | {"lamp": "ERROR", "filter": "WARNING"})
+    assert _look(projector)["faults"] == {"lamp": "error", "filter": "warning"}
+
+
+@pytest.mark.parametrize("power", ["OFF", "WARMING"])
+def test_what_is_not_available_while_off_or_warming_up_is_no_fault(projector: Projector, power: str) -> None:
+    projector.change(power=power, unavailable=["ERST", "LAMP"])
+    state = _look(projector)
+    assert (state["faults"], state["lamp_hours"], state["error"], state["reachable"]) == ({}, None, "", True)
+
+
+def test_a_projector_without_a_lamp_has_no_lamp_hours_and_no_fault(projector: Projector) -> None:
+    projector.change(lamps=[])
+    state = _look(projector)
+    assert (state["lamp_hours"], state["faults"], state["error"]) == (None, {}, "")
+
+
+def test_of_several_lamps_the_oldest_one_counts(projector: Projector) -> None:
+    projector.change(lamps=[[120, True], [4300, True], [7, False]])
+    assert _look(projector)["lamp_hours"] == 4300
+
+
+def test_a_failure_the_projector_reports_of_itself_is_a_fault(projector: Projector) -> None:
+    projector.change(fail_next="ERR4")
+    state = _look(projector)
+    assert state["faults"] == {"other": "error"}
+    assert state["error"] == "the projector reports a failure of its own"
+
+
+def test_a_chinese_name_is_told_as_it_is(projector: Projector) -> None:
+    projector.change(name="红岩村活动室投影仪")
+    assert _look(projector)["name"] == "红岩村活动室投影仪"
+
+
+def test_a_projector_that_greets_and_then_says_nothing_is_reachable_and_in_error(projector: Projector) -> None:
+    projector.change(silent=True)
+    state = _look(projector, timeout_s=0.3)
+    assert (state["reachable"], state["power"]) == (True, None)
+    assert state["error"] == "the projector did not answer in time"
+
+
+def test_a_projector_that_hangs_up_is_reachable_and_in_error(projector: Projector) -> None:
+    projector.change(drop_after_greeting=True)
+    state = _look(projector)
+    assert state["reachable"] is True
+    assert "broke off" in state["error"]
+
+
+def test_the_right_password_opens(locked: Projector) -> None:
+    state = _look(locked, password="正确的密码")
+    assert (state["power"], state["error"]) == ("off", "")
+
+
+@pytest.mark.parametrize(
+    ("password", "error"),
+    [
+        ("别的密码", "the projector refuses the password"),
+        ("", "the projector asks for a password"),
+        (None, "the projector asks for a password"),
+    ],
+)
+def test_a_wrong_or_missing_password_is_told_as_such(locked: Projector, password: str | None, error: str) -> None:
+    state = _look(locked, password=password)
+    assert (state["reachable"], state["power"], state["error"]) == (True, None, error)
+
+
+def test_a_look_asks_four_things_and_switches_nothing(projector: Projector) -> None:
+    before = projector.change()["received"]
+    _look(projector)
+    after = projector.change()["received"]
+    assert after[len(before) :] == ["%1POWR ?", "%1ERST ?", "%1LAMP ?", "%1NAME ?"]
