@@ -8,8 +8,10 @@ from uuid import UUID
 from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from collector.areas.models import districts
+from collector.db.dialect import insert as upsert
 from collector.db.numbers import next_number
-from collector.people.models import audit, people, sign_in_links, web_sessions
+from collector.people.models import audit, people, sign_in_failures, sign_in_links, web_sessions
 
 
 class Role(StrEnum):
@@ -37,6 +39,19 @@ class Person:
     area_id: UUID | None
     station_id: int | None
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebSession:
+    """Who is signed in, the token every form of theirs carries, and the name of their district."""
+
+    person: Person
+    csrf: str
+    district: str
+
+
+_FORGET_MS = 24 * 3_600_000
+"""Wrong tries are forgotten a day after the last wait."""
 
 
 async def add_person(
@@ -97,13 +112,22 @@ async def get_person(connection: AsyncConnection, district_id: int, person_id: i
     return None if row is None else _person(row)
 
 
-async def find_account(connection: AsyncConnection, account: str) -> tuple[Person, str | None] | None:
-    """The person who signs in under this name, with the password hash. A disabled person is not found."""
+async def find_accounts(
+    connection: AsyncConnection, account: str, *, district_id: int | None = None
+) -> list[tuple[Person, str | None]]:
+    """People who sign in under this name, with their password hashes: one a district. Disabled people are left out."""
     statement = _people().add_columns(people.c.password_hash)
-    row = (
-        await connection.execute(statement.where(people.c.account == account, people.c.disabled_ms.is_(None)))
-    ).first()
-    return None if row is None else (_person(row[:-1]), row[-1])
+    statement = statement.where(people.c.account == account, people.c.disabled_ms.is_(None))
+    if district_id is not None:
+        statement = statement.where(people.c.district_id == district_id)
+    return [(_person(row[:-1]), row[-1]) for row in await connection.execute(statement)]
+
+
+async def has_password(connection: AsyncConnection, district_id: int, person_id: int) -> bool:
+    statement = select(people.c.password_hash).where(
+        people.c.district_id == district_id, people.c.person_id == person_id
+    )
+    return (await connection.execute(statement)).scalar() is not None
 
 
 async def change_password(
@@ -147,33 +171,78 @@ async def add_session(
     )
 
 
-async def get_session(connection: AsyncConnection, token_hash: str, *, now_ms: int) -> tuple[Person, str] | None:
-    """Person and CSRF token of a live session, None when it is unknown, over or its person disabled."""
+async def get_session(
+    connection: AsyncConnection, district_id: int, token_hash: str, *, now_ms: int
+) -> WebSession | None:
+    """A live session, None when it is unknown, over or its person disabled."""
     statement = (
         _people()
-        .add_columns(web_sessions.c.csrf)
+        .add_columns(web_sessions.c.csrf, districts.c.name)
         .join(
             web_sessions,
             (web_sessions.c.district_id == people.c.district_id) & (web_sessions.c.person_id == people.c.person_id),
         )
+        .join(districts, districts.c.district_id == people.c.district_id)
         .where(
+            web_sessions.c.district_id == district_id,
             web_sessions.c.token_hash == token_hash,
             web_sessions.c.expires_ms > now_ms,
             people.c.disabled_ms.is_(None),
         )
     )
     row = (await connection.execute(statement)).first()
-    return None if row is None else (_person(row[:-1]), row[-1])
+    return None if row is None else WebSession(_person(row[:-2]), row[-2], row[-1])
 
 
-async def end_session(connection: AsyncConnection, token_hash: str) -> None:
-    await connection.execute(delete(web_sessions).where(web_sessions.c.token_hash == token_hash))
+async def end_session(connection: AsyncConnection, district_id: int, token_hash: str) -> None:
+    await connection.execute(
+        delete(web_sessions).where(web_sessions.c.district_id == district_id, web_sessions.c.token_hash == token_hash)
+    )
+
+
+async def end_sessions_of(connection: AsyncConnection, district_id: int, person_id: int) -> None:
+    """Sign a person out everywhere, after the password has changed."""
+    await connection.execute(
+        delete(web_sessions).where(web_sessions.c.district_id == district_id, web_sessions.c.person_id == person_id)
+    )
 
 
 async def end_sessions_before(connection: AsyncConnection, now_ms: int) -> None:
-    """Forget sessions and links that are over."""
-    await connection.execute(delete(web_sessions).where(web_sessions.c.expires_ms <= now_ms))
-    await connection.execute(delete(sign_in_links).where(sign_in_links.c.expires_ms <= now_ms))
+    """Forget sessions, links and waits that are over."""
+    for table in (web_sessions, sign_in_links):
+        await connection.execute(delete(table).where(table.c.expires_ms <= now_ms))
+    await connection.execute(delete(sign_in_failures).where(sign_in_failures.c.until_ms <= now_ms - _FORGET_MS))
+
+
+async def get_failures(connection: AsyncConnection, district_id: int, account: str) -> tuple[int, int]:
+    """Wrong tries under this name so far, and until when the next one has to wait."""
+    statement = select(sign_in_failures.c.failures, sign_in_failures.c.until_ms).where(
+        sign_in_failures.c.district_id == district_id, sign_in_failures.c.account == account
+    )
+    row = (await connection.execute(statement)).first()
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+async def set_failures(
+    connection: AsyncConnection, district_id: int, account: str, *, failures: int, until_ms: int
+) -> None:
+    statement = upsert(connection, sign_in_failures).values(
+        district_id=district_id, account=account, failures=failures, until_ms=until_ms
+    )
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[sign_in_failures.c.district_id, sign_in_failures.c.account],
+            set_={"failures": failures, "until_ms": until_ms},
+        )
+    )
+
+
+async def forget_failures(connection: AsyncConnection, district_id: int, account: str) -> None:
+    await connection.execute(
+        delete(sign_in_failures).where(
+            sign_in_failures.c.district_id == district_id, sign_in_failures.c.account == account
+        )
+    )
 
 
 async def add_link(
@@ -186,20 +255,21 @@ async def add_link(
     )
 
 
-async def use_link(connection: AsyncConnection, token_hash: str, *, now_ms: int) -> tuple[int, int] | None:
-    """District and person of a one-time link, which is used up by this; None when it is used, over or unknown."""
+async def use_link(connection: AsyncConnection, district_id: int, token_hash: str, *, now_ms: int) -> int | None:
+    """Person of a one-time link, which is used up by this; None when it is used, over or unknown."""
     statement = (
         update(sign_in_links)
         .where(
+            sign_in_links.c.district_id == district_id,
             sign_in_links.c.token_hash == token_hash,
             sign_in_links.c.used_ms.is_(None),
             sign_in_links.c.expires_ms > now_ms,
         )
         .values(used_ms=now_ms)
-        .returning(sign_in_links.c.district_id, sign_in_links.c.person_id)
+        .returning(sign_in_links.c.person_id)
     )
     row = (await connection.execute(statement)).first()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else int(row[0])
 
 
 async def record(

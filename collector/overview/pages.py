@@ -1,0 +1,119 @@
+"""The overview page and the stream that tells it to read itself again."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from collector.overview import service
+from collector.overview.queries import Wanted
+from collector.overview.service import Watch
+from collector.people.access import May, Visitor, centre_of, may
+from collector.stations.words import LOOKS, Status
+from collector.tickets import queries as tickets
+from collector.tickets.cards import lines_of
+from collector.usage import report_queries as usage
+from collector.web.render import renderer_of
+from shared.months import month_of, month_text
+
+router = APIRouter()
+
+_TICKETS_SHOWN = 8
+_ROUNDS = 180
+"""Rounds of five seconds: every quarter of an hour the browser connects again and is asked who it is."""
+
+
+class Filters(BaseModel):
+    """What the address of the overview says; senseless values ask for everything."""
+
+    status: str = ""
+    township: str = ""
+    q: Annotated[str, Field(max_length=60)] = ""
+    page: int = 1
+
+
+@router.get("/")
+async def overview(
+    request: Request, visitor: Annotated[Visitor, may(May.SEE)], filters: Annotated[Filters, Query()]
+) -> Response:
+    centre = centre_of(request)
+    limits = service.limits_of(centre, ready_ms=ready_ms(request))
+    scope = Wanted(visitor.district_id, township_id=visitor.township_id, station_id=visitor.station_id)
+    asked = Wanted(
+        visitor.district_id,
+        township_id=visitor.township_id or parse_id(filters.township),
+        station_id=visitor.station_id,
+        status=parse_status(filters.status),
+        text=filters.q.strip(),
+    )
+    month = month_of(centre.now_ms, centre.settings.zone)
+    async with centre.database.read() as connection:
+        board = await service.look(connection, scope, asked, limits, page=filters.page)
+        counts = await tickets.count_open_by_township(connection, visitor.district_id)
+        listed = await tickets.list_tickets(
+            connection,
+            visitor.district_id,
+            township_id=visitor.township_id,
+            station_id=visitor.station_id,
+            limit=_TICKETS_SHOWN,
+        )
+        figures = await usage.month_figures(connection, visitor.district_id, month)
+    mine = [each for each in figures if visitor.sees(station_id=None, township_id=each.township_id)]
+    return renderer_of(request).page(
+        request,
+        "overview/overview.html",
+        board=board,
+        asked=asked,
+        looks=LOOKS,
+        address=lambda **changes: address_of(asked, **changes),
+        tickets=lines_of(request, listed),
+        open_tickets=sum(number for area, number in counts.items() if visitor.sees(station_id=None, township_id=area)),
+        figures=mine,
+        month=month_text(month),
+        now_ms=centre.now_ms,
+    )
+
+
+@router.get("/live", response_class=EventSourceResponse)
+async def live(request: Request, visitor: Annotated[Visitor, may(May.SEE)]) -> AsyncIterator[ServerSentEvent]:
+    """Says `stations` or `tickets` when something about them has changed; the page then reads itself again."""
+    async for topic in watch_of(request).topics(visitor.district_id, rounds=_ROUNDS):
+        yield ServerSentEvent(event="changed", raw_data=topic)
+
+
+def watch_of(request: Request) -> Watch:
+    """The application's one watch, made when somebody first listens."""
+    state = request.app.state
+    if not hasattr(state, "watch"):
+        state.watch = Watch(centre_of(request), ready_ms=ready_ms(request))
+    watch: Watch = state.watch
+    return watch
+
+
+def ready_ms(request: Request) -> int:
+    """Since when this centre has been listening; 0 when the application does not say."""
+    return int(getattr(request.app.state, "ready_ms", 0))
+
+
+def address_of(asked: Wanted, **changes: object) -> str:
+    """Address of the overview with these filters, so that a link or a reload keeps them."""
+    values = {"status": asked.status, "township": asked.township_id, "q": asked.text, **changes}
+    query = urlencode({name: str(value) for name, value in values.items() if value})
+    return f"/?{query}" if query else "/"
+
+
+def parse_status(text: str) -> Status | None:
+    return Status(text) if text in set(Status) else None
+
+
+def parse_id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,65 @@
+"""The status of a station: when it holds, and the one table of its colour, shape and word for every renderer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from collector.web.i18n import msgid
+
+_MARGIN_MS = 60_000
+
+
+class Status(StrEnum):
+    ONLINE = "online"
+    LATE = "late"
+    OFFLINE = "offline"
+    UNSEEN = "unseen"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a status is shown: never by colour alone. `colour` is for workbooks and messages, pages use the name."""
+
+    shape: str
+    word: str
+    colour: str
+
+
+LOOKS: Mapping[Status, Look] = {
+    Status.ONLINE: Look("●", msgid("在线"), "#14713A"),
+    Status.LATE: Look("▲", msgid("迟到"), "#8A5300"),
+    Status.OFFLINE: Look("■", msgid("离线"), "#B3161F"),
+    Status.UNSEEN: Look("○", msgid("未上线"), "#5B6773"),
+    Status.PAUSED: Look("◇", msgid("停用或报备停电"), "#1D5FA8"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on the last receipt: online from `online_from_ms`, late from `late_from_ms`, offline before that."""
+
+    online_from_ms: int
+    late_from_ms: int
+
+
+def limits_at(now_ms: int, *, heartbeat_s: int, grace_s: int, ready_ms: int = 0) -> Limits:
+    """The bounds at this moment.
+
+    On time within one period and a minute, late within period and grace. A centre that has itself been away (its
+    intake is ready since `ready_ms`) calls nobody online who has not been heard since, and nobody offline before a
+    period and grace have passed.
+    """
+    overdue_ms = (heartbeat_s + grace_s) * 1000
+    online_from_ms = max(now_ms - heartbeat_s * 1000 - _MARGIN_MS, ready_ms)
+    late_from_ms = now_ms - overdue_ms if now_ms > ready_ms + overdue_ms else 0
+    return Limits(online_from_ms, min(late_from_ms, online_from_ms))
+
+
+def status_of(received_ms: int | None, limits: Limits) -> Status:
+    """Status of a station last heard at `received_ms`, None when it never was."""
+    if received_ms is None:
+        return Status.UNSEEN
+    if received_ms >= limits.online_from_ms:
+        return Status.ONLINE
+    return Status.LATE if received_ms >= limits.late_from_ms else Status.OFFLINE
