@@ -6,6 +6,7 @@ When a stream is found damaged, what verifies of it stays to be sent and a new s
 Refuses, rather than drops, when there is no room.
 """
 
+import json
 import logging
 import os
 import sqlite3
@@ -113,9 +114,11 @@ class Spool:
         with self._lock:
             return dict(self._db.execute("SELECT key, value FROM memo WHERE probe = ?", (probe,)))
 
-    def recall_one(self, probe: str, key: str) -> str | None:
+    def recall_field(self, probe: str, key: str, name: str) -> str | None:
+        """One text field of a remembered JSON object, None when there is none."""
         value = self._one("SELECT value FROM memo WHERE probe = ? AND key = ?", probe, key)
-        return None if value is None else str(value)
+        found = None if value is None else json.loads(value).get(name)
+        return found if isinstance(found, str) else None
 
     def batch(self, *, max_lines: int, max_bytes: int) -> Batch:
         """The next lines the centre lacks, oldest stream first; without lines when it has them all."""

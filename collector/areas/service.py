@@ -3,14 +3,14 @@
 from uuid import UUID
 
 from pypinyin import Style, lazy_pinyin
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.areas import queries
 from collector.areas.queries import AreaKind
+from collector.db.engine import Connection
 
 
 async def plant_area(
-    connection: AsyncConnection,
+    connection: Connection,
     district_id: int,
     *,
     parent_id: UUID | None,

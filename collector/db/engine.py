@@ -17,6 +17,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 BUSY_MS = 10_000
 
+Connection = AsyncConnection
+"""One open transaction, as services hand it on."""
+
 
 class Database:
     """Readers and writers of one database. Use `write()` for a transaction that changes rows, `read()` otherwise."""
@@ -34,13 +37,13 @@ class Database:
             self._turn = nullcontext()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self) -> AsyncIterator[Connection]:
         """One transaction that may change rows: committed at the end, rolled back on an exception."""
         async with self._turn, self._writer.begin() as connection:
             yield connection
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Connection]:
         """One consistent view for reading."""
         async with self._reader.begin() as connection:
             yield connection

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.areas.models import areas
 from collector.db.numbers import next_number
+from collector.errors import NotFoundError
 from collector.stations.models import enrolment_codes, station_keys, station_states, stations
 
 
@@ -50,6 +51,18 @@ class StationState:
     heartbeat: str
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An enrolment code as stored: only the hash of its secret."""
+
+    district_id: int
+    station_id: int
+    secret_hash: str
+    expires_ms: int
+    tries: int
+    used_key_id: str | None
+
+
 async def add_station(
     connection: AsyncConnection, district_id: int, *, area_id: UUID, name: str, kind: str, now_ms: int
 ) -> int:
@@ -74,6 +87,14 @@ async def get_station(connection: AsyncConnection, district_id: int, station_id:
     statement = _stations().where(stations.c.district_id == district_id, stations.c.station_id == station_id)
     row = (await connection.execute(statement)).first()
     return None if row is None else Station(*row[:10])
+
+
+async def require_station(connection: AsyncConnection, district_id: int, station_id: int) -> Station:
+    """The station, or NotFoundError."""
+    station = await get_station(connection, district_id, station_id)
+    if station is None:
+        raise NotFoundError("没有这个站点。请返回总览，从列表中选择。")
+    return station
 
 
 async def list_states(connection: AsyncConnection, district_id: int) -> dict[int, StationState]:
@@ -171,9 +192,13 @@ async def add_code(
     )
 
 
-async def list_codes(connection: AsyncConnection, lookup: str) -> list[Any]:
+async def list_codes(connection: AsyncConnection, lookup: str) -> list[Code]:
     """Codes whose look-up part is this, of all districts (nearly always one)."""
-    return list(await connection.execute(select(enrolment_codes).where(enrolment_codes.c.lookup == lookup)))
+    each = enrolment_codes.c
+    statement = select(
+        each.district_id, each.station_id, each.secret_hash, each.expires_ms, each.tries, each.used_key_id
+    )
+    return [Code(*row) for row in await connection.execute(statement.where(each.lookup == lookup))]
 
 
 async def count_try(connection: AsyncConnection, district_id: int, lookup: str) -> None:

@@ -1,0 +1,52 @@
+"""Settings of the agent: one TOML file, read once, passed on as values. Without a file the defaults hold."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.errors import SettingsError
+
+DEFAULT_FILE = Path("/etc/yuanjiao/agent.toml")
+
+
+class AgentSettings(BaseModel):
+    """`probes` holds each sensor's own settings by its name; `heartbeat_s` and `flush_s` are seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    state_dir: Path = Path("/var/lib/yuanjiao")
+    centre: str = ""
+    """Address of the centre, `https://centre.example.cn:8440`; enrolment keeps the one it used."""
+    ca_file: Path | None = None
+    heartbeat_s: Annotated[int, Field(ge=1, le=3600)] = 300
+    flush_s: Annotated[int, Field(ge=0, le=3600)] = 30
+    """How long new events may wait before they are sent, so that several share one push."""
+    probes: dict[str, dict[str, Any]] = {}
+
+
+def read_settings(path: Path | None) -> AgentSettings:
+    """The settings of a file, or the defaults when there is none at the usual place.
+
+    Raises SettingsError that names the file and the entry.
+    """
+    source = path or DEFAULT_FILE
+    if path is None and not source.exists():
+        return AgentSettings()
+    try:
+        return AgentSettings.model_validate(tomllib.loads(source.read_text("utf-8")))
+    except OSError as error:
+        message = f"读不到设置文件 {source}：{error.strerror}"
+        raise SettingsError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"设置文件 {source} 格式有误：{error}"
+        raise SettingsError(message) from error
+    except ValidationError as error:
+        raise SettingsError(explain(str(source), error)) from error
+
+
+def explain(place: str, error: ValidationError) -> str:
+    """What is wrong with which entry."""
+    parts = "；".join(f"{'.'.join(map(str, each['loc']))}：{each['msg']}" for each in error.errors())
+    return f"设置文件 {place} 有误：{parts}"

@@ -1,0 +1,150 @@
+"""Pushes: one heartbeat and as many waiting lines as the centre's pace allows. The cursor is what the centre says.
+
+Synchronous and driven by `tick(now)`; the transport and the dice are injected.
+"""
+
+import gzip
+import json
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from agent.errors import LinkError
+from agent.identity import Identity
+from agent.spool import Batch, Spool
+from agent.transport import Response, Transport
+from agent.version import VERSION
+from shared import signing
+from shared.clock import Instant
+from shared.wire.v1 import MAX_EVENTS, PATH, Answer, Envelope, Heartbeat, ProbeReport, SpoolReport, dump_line
+
+log = logging.getLogger("yuanjiao.uplink")
+
+MAX_BATCH_BYTES = 512 * 1024
+FIRST_WAIT_S = 5.0
+LONGEST_WAIT_S = 300.0
+
+
+@dataclass(slots=True)
+class Uplink:
+    """`heartbeat_s` between heartbeats, `flush_s` before a new line is sent; `reports` gives the sensors' states."""
+
+    identity: Identity
+    transport: Transport
+    spool: Spool
+    reports: Callable[[], Mapping[str, ProbeReport]]
+    heartbeat_s: int
+    flush_s: int
+    dice: random.Random = field(default_factory=random.Random)
+    full: Callable[[], bool] = lambda: False
+    _heartbeat_due_ms: int = 0
+    _waiting_since_ms: int | None = None
+    _not_before_ms: int = 0
+    _failures: int = 0
+    _max_events: int = MAX_EVENTS
+    offset_ms: int | None = None
+    """Centre's time minus ours at the last answer."""
+    last_error: str = ""
+
+    def tick(self, now: Instant) -> None:
+        """Push when a heartbeat is due or lines have waited long enough, as far as pace and backoff allow."""
+        if now.mono_ms < self._not_before_ms or not self._is_due(now):
+            return
+        self.push(now)
+
+    def push(self, now: Instant) -> bool:
+        """Push once, now. True when the centre took it."""
+        batch = self.spool.batch(max_lines=self._max_events, max_bytes=MAX_BATCH_BYTES)
+        body = gzip.compress(self._body(batch, now), compresslevel=6, mtime=0)
+        header = signing.authorization(
+            self.identity.key, method="POST", path=PATH, station=self.identity.station, body=body
+        )
+        headers = {"Authorization": header, "Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+        try:
+            response = self.transport.post(PATH, body, headers)
+        except LinkError as error:
+            self._back_off(now, str(error), None)
+            return False
+        return self._take(response, batch, now)
+
+    def _is_due(self, now: Instant) -> bool:
+        if now.mono_ms >= self._heartbeat_due_ms:
+            return True
+        if self.spool.depth().waiting == 0:
+            self._waiting_since_ms = None
+            return False
+        if self._waiting_since_ms is None:
+            self._waiting_since_ms = now.mono_ms
+        return now.mono_ms - self._waiting_since_ms >= self.flush_s * 1000
+
+    def _body(self, batch: Batch, now: Instant) -> bytes:
+        depth = self.spool.depth()
+        heartbeat = Heartbeat(
+            wall=now.wall_ms,
+            mono=now.mono_ms,
+            boot=now.boot,
+            agent=VERSION,
+            spool=SpoolReport(last=depth.last, waiting=depth.waiting, bytes=depth.bytes, full=self.full()),
+            probes=dict(self.reports()),
+        )
+        envelope = Envelope(
+            wire=1,
+            station=self.identity.station,
+            stream=batch.stream,
+            first=batch.first,
+            head=batch.head.hex(),
+            heartbeat=heartbeat,
+        )
+        first = dump_line(envelope.model_dump(by_alias=True, exclude_defaults=True) | {"wire": 1})
+        return b"\n".join((first, *batch.lines)) + b"\n"
+
+    def _take(self, response: Response, batch: Batch, now: Instant) -> bool:
+        if response.status == 409 and _problem(response).endswith("stream-conflict"):
+            log.error("uplink.stream_disputed stream=%s", batch.stream)
+            self.spool.hold(batch.stream, now)
+        if response.status == 413 and len(batch.lines) > 1:
+            self._max_events = max(1, len(batch.lines) // 2)
+        if response.status != 200:
+            reason = _problem(response) or f"status {response.status}"
+            self._back_off(now, reason, response.retry_after_s)
+            return False
+        try:
+            answer = Answer.model_validate_json(response.body)
+        except ValidationError:
+            self._back_off(now, "the answer is not from a centre", None)
+            return False
+        self._acknowledge(answer, batch, now)
+        return True
+
+    def _acknowledge(self, answer: Answer, batch: Batch, now: Instant) -> None:
+        self.spool.acknowledge(batch.stream, answer.stored, now)
+        self.offset_ms = answer.time - now.wall_ms
+        self.last_error = ""
+        self._failures = 0
+        self._max_events = max(1, min(MAX_EVENTS, answer.pace.max_events))
+        self._not_before_ms = now.mono_ms + answer.pace.wait_ms
+        # A tenth of jitter keeps stations that started together from marching in step.
+        self._heartbeat_due_ms = now.mono_ms + round(self.heartbeat_s * 1000 * self.dice.uniform(0.95, 1.05))
+        more = self.spool.depth().waiting > 0
+        self._waiting_since_ms = now.mono_ms - self.flush_s * 1000 if more else None
+
+    def _back_off(self, now: Instant, reason: str, retry_after_s: float | None) -> None:
+        """Full jitter: anything between nothing and the wait, which doubles up to five minutes."""
+        if reason != self.last_error:
+            log.warning("uplink.failed reason=%s", reason)
+        self.last_error = reason
+        ceiling = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        wait_s = max(self.dice.uniform(0, ceiling), retry_after_s or 0.0, 1.0)
+        self._not_before_ms = now.mono_ms + round(wait_s * 1000)
+
+
+def _problem(response: Response) -> str:
+    """The problem type the centre names, empty when it names none."""
+    try:
+        return str(json.loads(response.body)["type"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,3 @@
+"""The version this agent reports."""
+
+VERSION = "0.1.0"

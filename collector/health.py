@@ -1,0 +1,35 @@
+"""Health for machines: is the process alive, can it serve."""
+
+import shutil
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse
+
+from collector.centre import Centre
+from collector.migrate import is_current
+
+FLOOR_BYTES = 256 * 1024 * 1024
+
+router = APIRouter()
+
+
+@router.get("/healthz", summary="Alive")
+async def alive() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="Ready to serve: database, schema, disk")
+async def ready(request: Request) -> JSONResponse:
+    """503 with the reason while the database is away, its schema old or its disk nearly full."""
+    centre: Centre = request.app.state.centre
+    reasons = []
+    try:
+        if not await is_current(centre.database):
+            reasons.append("the schema is not the newest: run yuanjiao-collector migrate")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is "not ready"
+        reasons.append(f"the database does not answer: {type(error).__name__}")
+    url = centre.database.url
+    if centre.database.is_sqlite and url.database and shutil.disk_usage(Path(url.database).parent).free < FLOOR_BYTES:
+        reasons.append(f"less than {FLOOR_BYTES >> 20} MiB free on the database's disk")
+    return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)

@@ -1,0 +1,89 @@
+"""Which lines of a push are new, and whether they continue what is stored. Pure: no clock, no database.
+
+Only lines above `stored` are appended, so a push sent twice, late or in pieces changes nothing. A line that cannot
+be read is admitted with the reason why: it keeps its place and blocks nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from collector.errors import PushRefusedError
+from shared import chain
+from shared.wire import kinds
+from shared.wire.v1 import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A line to append. `upto` is the last seq it stands for; `event` is None when `refused` says it is unreadable."""
+
+    seq: int
+    upto: int
+    line: bytes
+    event: Event | None
+    refused: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What to append and where the stream then stands. `conflict` names the seq whose history differs from ours."""
+
+    rows: tuple[Admitted, ...]
+    stored: int
+    head: bytes
+    conflict: int | None = None
+
+
+def admit(*, first: int, head: bytes, lines: Sequence[bytes], stored: int, stored_head: bytes) -> Admission:
+    """Decide on lines that begin at seq `first` after the chain `head`, against a stream at `stored`, `stored_head`.
+
+    Lines behind a hole (`first` above `stored` + 1) are not taken: the answer sends the station back.
+    Raises PushRefusedError when a line carries another seq than its place.
+    """
+    if first > stored + 1:
+        return Admission((), stored, stored_head)
+    rows: list[Admitted] = []
+    expected, running, joined = first, head, False
+    for line in lines:
+        admitted = read_line(line, expected)
+        is_gap = admitted.event is not None and admitted.event.kind == "spool.gap" and admitted.refused is None
+        if admitted.upto > stored:
+            if not joined and not is_gap and running != stored_head:
+                return Admission((), stored, stored_head, conflict=stored)
+            joined = True
+            rows.append(admitted)
+        running = _after(running, admitted, is_gap=is_gap)
+        expected = admitted.upto + 1
+    if not rows:
+        differs = expected - 1 == stored and running != stored_head
+        return Admission((), stored, stored_head, conflict=stored if differs else None)
+    return Admission(tuple(rows), expected - 1, running)
+
+
+def read_line(line: bytes, expected: int) -> Admitted:
+    """Read one line that stands at seq `expected`."""
+    try:
+        event = Event.model_validate_json(line)
+    except ValidationError as error:
+        return Admitted(expected, expected, line, None, f"not an event: {error.errors()[0]['msg']}")
+    if event.seq != expected:
+        message = f"line {event.seq} stands where {expected} belongs; send the lines in order"
+        raise PushRefusedError(422, "out-of-order", message)
+    try:
+        data = kinds.check(event.kind, event.data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return Admitted(expected, expected, line, event, f"{event.kind}: {where}: {first['msg']}")
+    upto = data.last if isinstance(data, kinds.SpoolGap) else expected
+    if upto < expected:
+        return Admitted(expected, expected, line, event, "spool.gap: it ends before it begins")
+    return Admitted(expected, upto, line, event, None)
+
+
+def _after(running: bytes, admitted: Admitted, *, is_gap: bool) -> bytes:
+    if is_gap and admitted.event is not None:
+        return bytes.fromhex(admitted.event.data["head"])
+    return chain.extend(running, admitted.line)

@@ -1,0 +1,57 @@
+"""From the bytes of a push to its envelope and lines. Pure; refuses with a reason that says what to do."""
+
+import zlib
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from collector.errors import PushRefusedError
+from shared.wire.v1 import MAX_BODY_BYTES, MAX_EVENTS, MAX_LINE_BYTES, Envelope
+
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One push as received: its envelope and the raw bytes of its event lines."""
+
+    envelope: Envelope
+    lines: tuple[bytes, ...]
+
+
+def unpack(body: bytes) -> Push:
+    """Unpack a gzip NDJSON body. Raises PushRefusedError for one that is cut, too large or not in the form."""
+    first, *rest = inflate(body).split(b"\n")
+    lines = tuple(rest[:-1] if rest and rest[-1] == b"" else rest)
+    if len(lines) > MAX_EVENTS:
+        raise PushRefusedError(413, "too-many-events", f"at most {MAX_EVENTS} events a push; send fewer")
+    if any(len(line) > MAX_LINE_BYTES for line in lines):
+        raise PushRefusedError(413, "line-too-long", f"a line has at most {MAX_LINE_BYTES} bytes")
+    try:
+        return Push(Envelope.model_validate_json(first), lines)
+    except ValidationError as error:
+        where = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
+        raise PushRefusedError(400, "bad-envelope", f"the first line is no envelope of wire 1 ({where})") from error
+
+
+def inflate(body: bytes, *, limit: int = MAX_BODY_BYTES) -> bytes:
+    """The unpacked bytes, never more than `limit` of them in memory."""
+    unpacker = zlib.decompressobj(wbits=31)
+    parts: list[bytes] = []
+    size = 0
+    pending = body
+    try:
+        while pending and not unpacker.eof:
+            part = unpacker.decompress(pending, _CHUNK)
+            pending = unpacker.unconsumed_tail
+            size += len(part)
+            if size > limit:
+                raise PushRefusedError(
+                    413, "too-large", f"the body unpacks to more than {limit} bytes; send fewer events"
+                )
+            parts.append(part)
+    except zlib.error as error:
+        raise PushRefusedError(400, "bad-gzip", "the body is not gzip; send it again") from error
+    if not unpacker.eof:
+        raise PushRefusedError(400, "cut-body", "the body ends too early; send it again")
+    return b"".join(parts)

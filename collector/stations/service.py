@@ -1,0 +1,107 @@
+"""What the station register does: give out enrolment codes and turn a code into a station's key."""
+
+import asyncio
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+
+from collector.db.engine import Connection, Database
+from collector.errors import PushRefusedError
+from collector.people import queries as people
+from collector.stations import queries
+from collector.stations.errors import CodeDeadError, CodeExpiredError, CodeUnknownError, CodeUsedError
+from collector.stations.queries import Code
+from shared import codes
+from shared.signing import key_id
+
+CODE_MS = 72 * 3600 * 1000
+MAX_TRIES = 5
+# A code lives three days and dies after five wrong tries, so its hash needs less stretching than a password's.
+_HASHER = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
+
+
+async def new_code(
+    connection: Connection, district_id: int, station_id: int, *, now_ms: int, person_id: int | None = None
+) -> str:
+    """A fresh code for one station, as printed (`7K4M-9QXT-2HDW`). Codes given out before stop working."""
+    code = codes.new_code()
+    lookup, secret = codes.split(codes.normalise(code))
+    secret_hash = await asyncio.to_thread(_HASHER.hash, secret)
+    await queries.add_code(
+        connection,
+        district_id,
+        station_id,
+        lookup=lookup,
+        secret_hash=secret_hash,
+        now_ms=now_ms,
+        expires_ms=now_ms + CODE_MS,
+    )
+    await people.record(
+        connection,
+        district_id,
+        person_id=person_id,
+        action="code.made",
+        object_=f"station/{station_id}",
+        now_ms=now_ms,
+    )
+    return code
+
+
+async def enrol(database: Database, *, code: str, public_key: bytes, now_ms: int) -> queries.Station:
+    """Make `public_key` the key of the code's station. The same code and key again give the same answer.
+
+    Raises PushRefusedError: mistyped, unknown, dead, used or expired code.
+    """
+    try:
+        lookup, secret = codes.split(codes.normalise(code))
+    except codes.MistypedCodeError as error:
+        raise PushRefusedError(422, "code-mistyped", "安装码输入有误，请对照安装单逐位核对（共 12 位）。") from error
+    found = await _find(database, lookup, secret)
+    name = key_id(public_key)
+    async with database.write() as connection:
+        if found.used_key_id != name:
+            _require_usable(found, now_ms)
+            if not await queries.use_code(connection, found.district_id, lookup, key_id=name, now_ms=now_ms):
+                raise CodeUsedError
+            await queries.add_key(
+                connection, found.district_id, found.station_id, key_id=name, public_key=public_key, now_ms=now_ms
+            )
+            await people.record(
+                connection,
+                found.district_id,
+                person_id=None,
+                action="station.enrolled",
+                object_=f"station/{found.station_id}",
+                now_ms=now_ms,
+                detail={"key": name},
+            )
+        return await queries.require_station(connection, found.district_id, found.station_id)
+
+
+async def _find(database: Database, lookup: str, secret: str) -> Code:
+    """The code whose secret fits. A wrong secret counts as a try, committed whatever happens next."""
+    async with database.read() as connection:
+        candidates = await queries.list_codes(connection, lookup)
+    for candidate in candidates:
+        if candidate.tries < MAX_TRIES and await asyncio.to_thread(_fits, candidate.secret_hash, secret):
+            return candidate
+    async with database.write() as connection:
+        for candidate in candidates:
+            await queries.count_try(connection, candidate.district_id, lookup)
+    if any(candidate.tries + 1 >= MAX_TRIES for candidate in candidates):
+        raise CodeDeadError
+    raise CodeUnknownError
+
+
+def _fits(secret_hash: str, secret: str) -> bool:
+    try:
+        return _HASHER.verify(secret_hash, secret)
+    except VerifyMismatchError:
+        return False
+
+
+def _require_usable(code: Code, now_ms: int) -> None:
+    if code.used_key_id is not None:
+        raise CodeUsedError
+    if code.expires_ms <= now_ms:
+        raise CodeExpiredError
