@@ -1,7 +1,8 @@
 """Watches the PC itself: disk, memory, heat, load; and says once per boot how the boot before it ended.
 
-A clean shutdown leaves a mark: a copy of the kernel's boot id in the file `clean_mark`. Only the end of the whole PC
-may leave it, not a mere restart of the agent, so the systemd unit writes it:
+A clean end leaves a mark: the boot id in the file `clean_mark`, written by the agent when it is told to stop. A mark
+found while its boot still runs is taken away, so a restart of the agent leaves none. An agent stopped by hand long
+before a power cut still makes that boot look clean; a systemd unit can do without this flaw by writing the mark itself:
 
     ExecStopPost=-sh -c 'systemctl is-system-running | grep -qx stopping && cp /proc/sys/kernel/random/boot_id MARK'
 
@@ -27,7 +28,7 @@ _BELIEVABLE_C = (1, 150)
 
 
 class HostSettings(ProbeSettings):
-    """`directory` takes the courseware, None leaves the disk unwatched; `clean_mark` as told above, None: unknown."""
+    """`directory` takes the courseware, None leaves the disk unwatched; without a `clean_mark` every end is unknown."""
 
     directory: Path | None = None
     clean_mark: Path | None = None

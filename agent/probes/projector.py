@@ -33,7 +33,7 @@ class ProjectorSensor:
         from agent.probes._pjlink import look  # noqa: PLC0415  # 10 MB that only stations with a projector pay
 
         password = asked.password.get_secret_value() if asked.password else None
-        state = look(str(asked.host), port=asked.port, password=password or None, timeout_s=asked.timeout_s)
+        state = look(str(asked.host), port=asked.port, password=password, timeout_s=asked.timeout_s)
         return Reading(state=state.model_dump())
 
 

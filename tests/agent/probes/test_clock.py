@@ -112,6 +112,13 @@ def test_the_disk_is_written_only_every_ten_minutes() -> None:
     assert len(written) == 3
 
 
+def test_a_new_boot_is_remembered_at_its_first_look() -> None:
+    rig = Rig()
+    look(wake(rig), rig, START)
+    look(wake(rig), rig, rebooted(wall_ms=START.wall_ms + MINUTE))
+    assert rig.memory["last"].startswith("c" * 32)
+
+
 def test_a_damaged_memory_is_taken_for_none() -> None:
     rig = Rig({"last": "b 12 yesterday"})
     assert look(wake(rig), rig, START) == ([], 0)
