@@ -30,7 +30,7 @@ class ProjectorSensor:
         asked = self.settings
         if asked.host is None:
             return Reading(state=None)
-        from agent.probes._pjlink import look  # noqa: PLC0415  # 10 MB that only stations with a projector pay
+        from agent.probes._pjlink import look  # noqa: PLC0415  # 3 MB that only stations with a projector pay
 
         password = asked.password.get_secret_value() if asked.password else None
         state = look(str(asked.host), port=asked.port, password=password, timeout_s=asked.timeout_s)
