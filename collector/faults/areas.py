@@ -1,41 +1,189 @@
-"""Faults of many stations at once: a dark township, a silent centre, an uplink that brings nothing to anybody."""
+"""One cause, one ticket: sees a dark township, and a centre that is cut off, in stations that fall silent together.
 
-from collector.faults.rules.base import Card, Category, Severity
+Pure. A silent finding is held back for one heartbeat period and a bit (`station_silent.open_for_…`). When the first
+of a group comes due, the group is weighed: those who fell silent within one window, against those who could have.
+Stations that were silent long before take no part on either side. While an area finding is open, every silence since
+its beginning is its symptom: state moves, tickets and messages do not; when it closes each silence stands alone.
+"""
 
-AREA_SILENT = Card(
-    name="area_silent",
-    title="乡镇大面积失联",
-    text="{area} {expected} 个站点中有 {silent} 个同时失联",
-    hint_plain="全乡镇的站点同时断线，多半是停电或线路中断，不是本站的故障。请看附近是否停电，来电后把主机打开。",
-    hint_backbone="先问供电所和电信营业厅是否停电、断网，再查乡镇机房的光猫和交换机。各站点不用逐个跑。",
-    category=Category.NETWORK,
-    severity=Severity.MAJOR,
-)
-COLLECTOR_ISOLATED = Card(
-    name="collector_isolated",
-    title="区中心可能断网",
-    text="全区 {expected} 个站点中有 {silent} 个同时失联，多半是区中心自己的网络或服务器出了问题",
-    hint_plain="这是区中心的故障，站点不用处理。",
-    hint_backbone="区中心先查自己：服务器能否上网、防火墙和证书是否改动、域名能否解析；都正常再问电信部门。",
-    category=Category.NETWORK,
-    severity=Severity.CRITICAL,
-)
-UPLINK_SILENT = Card(
-    name="uplink_silent",
-    title="天网没有新课件",
-    text="全区 {expected} 个站点中只有 {received} 个在最近 {hours} 小时收到新课件，多半是上行没有播发",
-    hint_plain="全区都没有收到新课件，不是本站的故障，不用处理。",
-    hint_backbone="多数站点都没有新课件，不用查本站的天线和接收卡；请区中心向上级询问播发计划。",
-    category=Category.SATELLITE,
-    severity=Severity.MINOR,
-)
-RULE_FAILED = Card(
-    name="rule_failed",
-    title="故障判断程序出错",
-    text="判断“{title}”的规则出错，其他规则照常：{error}",
-    hint_plain="这是区中心软件的故障，站点不用处理。",
-    hint_backbone="请区中心把这条信息和服务器日志发给软件维护人员。",
-    category=Category.SOFTWARE,
-    severity=Severity.MAJOR,
-)
-AREA_CARDS = {each.name: each for each in (AREA_SILENT, COLLECTOR_ISOLATED, UPLINK_SILENT, RULE_FAILED)}
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+from collector.faults.cards import AREA_SILENT, COLLECTOR_ISOLATED
+from collector.faults.rules.base import Card, Finding
+from collector.faults.standing import Hold, Key, Standing, advance
+
+SILENT = "station_silent"
+_AT_LEAST = 3
+_OPEN_SHARE = 0.6
+_CLOSE_SHARE = 0.3
+_TOWNSHIPS_AT_LEAST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A station that is expected to speak. `township` is the area's subject, `area` its name."""
+
+    subject: str
+    township: str
+    area: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dark:
+    """A group that fell silent together. `is_due`: it need not be held back any longer."""
+
+    since_ms: int
+    silent: int
+    expected: int
+    is_due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A station, or a township, as one of a group. `is_fresh`: it has not been weighed in an earlier round."""
+
+    since_ms: int
+    is_fresh: bool
+    is_due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One round of weighing. `silences` by subject, `groups` by township."""
+
+    old: Mapping[Key, Standing]
+    silences: Mapping[str, Standing]
+    groups: Mapping[str, Sequence[Place]]
+    window_ms: int
+    hold: Hold
+    now_ms: int
+
+    def list_silent(self, places: Iterable[Place]) -> list[Standing]:
+        return [self.silences[place.subject] for place in places if place.subject in self.silences]
+
+    def advance(self, card: Card, subject: str, dark: Dark | None, **facts: str) -> Standing | None:
+        """What stands for this area now."""
+        finding = None
+        if dark is not None and dark.is_due:
+            counts = {"silent": dark.silent, "expected": dark.expected}
+            finding = Finding({**facts, **counts}, since_ms=dark.since_ms)
+        before = self.old.get((subject, card.name))
+        return advance(before, finding, card=card, subject=subject, station_id=None, hold=self.hold, now_ms=self.now_ms)
+
+
+def judge_areas(
+    places: Sequence[Place],
+    old: Mapping[Key, Standing],
+    stations: Mapping[Key, Standing],
+    *,
+    district: str | None,
+    period_s: int,
+    grace_s: int,
+    now_ms: int,
+) -> dict[Key, Standing]:
+    """`stations` (the new findings) with symptoms marked, and the area findings that stand now.
+
+    `old` is everything that stood before, `district` the subject of the whole district.
+    """
+    groups: dict[str, list[Place]] = {}
+    for place in places:
+        groups.setdefault(place.township, []).append(place)
+    this = _Round(
+        old=old,
+        silences={row.subject: row for row in stations.values() if row.rule == SILENT},
+        groups=groups,
+        window_ms=(period_s + grace_s) * 1000,
+        hold=Hold(close_ms=2 * period_s * 1000),
+        now_ms=now_ms,
+    )
+    darks = {township: _weigh(this, township) for township in groups}
+    rows = {
+        township: this.advance(AREA_SILENT, township, dark, area=groups[township][0].area)
+        for township, dark in darks.items()
+    }
+    areas = {township: row for township, row in rows.items() if row is not None}
+    isolated = None if district is None else _judge_centre(this, places, darks, district)
+    return _mark(places, stations, areas, isolated)
+
+
+def _weigh(this: _Round, township: str) -> Dark | None:
+    """Whether this township is dark now."""
+    group = this.groups[township]
+    silent = this.list_silent(group)
+    area = this.old.get((township, AREA_SILENT.name))
+    if area is not None:
+        return _still_dark(area, silent, len(group))
+    members = [_Member(row.since_ms, is_fresh=_is_fresh(row, this.old), is_due=row.open) for row in silent]
+    return _find_dark(members, len(group), this.window_ms, at_least=_AT_LEAST)
+
+
+def _judge_centre(
+    this: _Round, places: Sequence[Place], darks: Mapping[str, Dark | None], district: str
+) -> Standing | None:
+    """Most townships dark at once: it is more likely that the centre hears nobody than that nobody speaks."""
+    before = this.old.get((district, COLLECTOR_ISOLATED.name))
+    silent = this.list_silent(places)
+    if before is not None:
+        return this.advance(COLLECTOR_ISOLATED, district, _still_dark(before, silent, len(places)))
+    members = [
+        _Member(dark.since_ms, is_fresh=(township, AREA_SILENT.name) not in this.old, is_due=dark.is_due)
+        for township, dark in darks.items()
+        if dark is not None
+    ]
+    could_be = sum(len(group) >= _AT_LEAST for group in this.groups.values())
+    dark = _find_dark(members, could_be, this.window_ms, at_least=_TOWNSHIPS_AT_LEAST)
+    if dark is not None:
+        inside = [row.since_ms for row in silent if row.since_ms >= dark.since_ms - this.window_ms]
+        dark = Dark(min(inside), len(inside), len(places) - (len(silent) - len(inside)), is_due=dark.is_due)
+    return this.advance(COLLECTOR_ISOLATED, district, dark)
+
+
+def _still_dark(area: Standing, silent: Sequence[Standing], expected: int) -> Dark | None:
+    inside = sum(row.since_ms >= area.since_ms for row in silent)
+    expected -= len(silent) - inside
+    if inside <= max(1, _CLOSE_SHARE * expected):
+        return None
+    return Dark(area.since_ms, inside, expected, is_due=True)
+
+
+def _find_dark(members: Sequence[_Member], expected: int, window_ms: int, *, at_least: int) -> Dark | None:
+    """The largest group of members that fell silent within one window, if it is large enough."""
+    found: list[Dark] = []
+    for last_ms in {each.since_ms for each in members if each.is_fresh}:
+        inside = [each for each in members if last_ms - window_ms <= each.since_ms <= last_ms]
+        could_be = expected - (len(members) - len(inside))
+        if len(inside) >= max(at_least, ceil(_OPEN_SHARE * could_be)):
+            first_ms = min(each.since_ms for each in inside)
+            found.append(Dark(first_ms, len(inside), could_be, is_due=any(each.is_due for each in inside)))
+    return max(found, key=lambda each: (each.silent, each.is_due), default=None)
+
+
+def _mark(
+    places: Iterable[Place],
+    stations: Mapping[Key, Standing],
+    areas: Mapping[str, Standing],
+    isolated: Standing | None,
+) -> dict[Key, Standing]:
+    """Everything that stands, each symptom naming the highest finding that covers it."""
+    township_of = {place.subject: place.township for place in places}
+    marked = dict(stations)
+    for key, row in stations.items():
+        if row.rule == SILENT:
+            covers = [isolated, areas.get(township_of.get(row.subject, ""))]
+            marked[key] = replace(row, symptom_of=_cover(row, covers))
+    for area in areas.values():
+        marked[area.key] = replace(area, symptom_of=_cover(area, [isolated]))
+    if isolated is not None:
+        marked[isolated.key] = isolated
+    return marked
+
+
+def _cover(row: Standing, covers: Iterable[Standing | None]) -> str | None:
+    return next((each.subject for each in covers if each is not None and row.since_ms >= each.since_ms), None)
+
+
+def _is_fresh(row: Standing, old: Mapping[Key, Standing]) -> bool:
+    before = old.get(row.key)
+    return before is None or not before.open

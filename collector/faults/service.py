@@ -3,9 +3,19 @@
 from collections.abc import Mapping
 from functools import cache
 
-from collector.faults import rules
-from collector.faults.areas import AREA_CARDS
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from collector.areas import queries as areas
+from collector.areas.queries import AreaKind
+from collector.faults import queries, rules
+from collector.faults.areas import Place
+from collector.faults.cards import AREA_CARDS
+from collector.faults.judging import Scene, judge_district
 from collector.faults.rules.base import Card, Rule
+from collector.faults.standing import Change, Key, Standing, area_subject, list_differences, station_subject
+from collector.faults.views import make_view, note_arrival
+from collector.stations import queries as stations
+from collector.stations.queries import Station
 from shared.discover import discover
 
 
@@ -19,3 +29,77 @@ def list_rules() -> Mapping[str, Rule]:
 def list_cards() -> Mapping[str, Card]:
     """What people read about every kind of fault, those of areas and of the centre itself included, by name."""
     return {**AREA_CARDS, **list_rules()}
+
+
+async def judge(
+    connection: AsyncConnection,
+    district_id: int,
+    *,
+    period_s: int,
+    grace_s: int,
+    ready_since_ms: int,
+    now_ms: int,
+) -> list[Change]:
+    """Judge every station of a district that has been heard, and keep what stands. Returns what opened and closed.
+
+    `ready_since_ms` is when this centre's intake became healthy: our own downtime accuses nobody.
+    """
+    old = await queries.list_findings(connection, district_id)
+    known = await queries.list_arrivals(connection, district_id)
+    states = await stations.list_states(connection, district_id)
+    heard = [
+        each
+        for each in await stations.list_stations(connection, district_id)
+        if each.enrolled_ms is not None and each.station_id in states
+    ]
+    views = [
+        make_view(
+            station,
+            states[station.station_id],
+            known.get(station.station_id),
+            open_rules=_open_rules(old, station.station_id),
+            ready_since_ms=ready_since_ms,
+            period_s=period_s,
+            grace_s=grace_s,
+        )
+        for station in heard
+    ]
+    scene = Scene(
+        views=views,
+        places={each.station_id: _place(each) for each in heard},
+        old=old,
+        district=await _district_subject(connection, district_id),
+        limits=await _limits(connection, district_id),
+        period_s=period_s,
+        grace_s=grace_s,
+        now_ms=now_ms,
+    )
+    new = judge_district(scene, list_rules())
+    await queries.put_findings(connection, district_id, [row for key, row in new.items() if old.get(key) != row])
+    await queries.end_findings(connection, district_id, old.keys() - new.keys())
+    noted = [note_arrival(view, known.get(view.station_id)) for view in views]
+    await queries.put_arrivals(connection, district_id, [each for each in noted if each is not None])
+    return list_differences(old, new)
+
+
+def _open_rules(old: Mapping[Key, Standing], station_id: int) -> frozenset[str]:
+    subject = station_subject(station_id)
+    return frozenset(name for name in list_rules() if (row := old.get((subject, name))) is not None and row.open)
+
+
+def _place(station: Station) -> Place:
+    return Place(station_subject(station.station_id), area_subject(station.township_id), station.township)
+
+
+async def _district_subject(connection: AsyncConnection, district_id: int) -> str | None:
+    found = await areas.list_areas(connection, district_id, kind=AreaKind.DISTRICT)
+    return area_subject(found[0].area_id) if found else None
+
+
+async def _limits(connection: AsyncConnection, district_id: int) -> Mapping[str, Mapping[str, object]]:
+    """Thresholds the district has set for itself, under `rules` in its settings."""
+    for each in await areas.list_districts(connection):
+        if each.district_id == district_id:
+            own = each.settings.get("rules")
+            return own if isinstance(own, dict) else {}
+    return {}

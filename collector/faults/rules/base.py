@@ -5,16 +5,31 @@ business. Hysteresis is: `view.is_open(name)` tells that the fault is open, and 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.wire.states import AudioState, ClockState, CoursewareState, HostState, PlaybackState, ProjectorState
+from shared.months import local
+from shared.wire.states import AudioState, ClockState, CoursewareState, HostState, PlaybackState, ProjectorState, State
 
 Facts = Mapping[str, Any]
 Translate = Callable[[str], str]
+
+STATES: Mapping[str, type[State]] = MappingProxyType(
+    {
+        "courseware": CoursewareState,
+        "playback": PlaybackState,
+        "projector": ProjectorState,
+        "audio": AudioState,
+        "host": HostState,
+        "clock": ClockState,
+    }
+)
+SAMPLE_MS = 1_788_000_000_000
 
 
 class Category(StrEnum):
@@ -100,6 +115,10 @@ class Finding:
     severity: Severity | None = None
 
 
+STILL = Finding()
+"""Says: as before. For an open fault while nothing can be told of it; the facts already known are kept."""
+
+
 def _plain(facts: Facts, _translate: Translate) -> Mapping[str, Any]:
     return facts
 
@@ -135,6 +154,10 @@ class Sample:
     when_closed: bool
     when_open: bool
 
+    def open_view(self, rule: str) -> View:
+        """The same picture while the fault is open."""
+        return replace(self.view, open=frozenset({rule}))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule(Card):
@@ -154,6 +177,12 @@ class Rule(Card):
     close_for_periods: int = 0
 
 
+def when(ms: int, translate: Translate) -> str:
+    """A moment as people say it: 9月10日 09:05."""
+    moment = local(ms)
+    return translate("{month}月{day}日 {time}").format(month=moment.month, day=moment.day, time=f"{moment:%H:%M}")
+
+
 def sample_view(**changes: Any) -> View:
     """A healthy station that was heard just now, changed where a sample needs it. Its `now_ms` is SAMPLE_MS."""
     values: dict[str, Any] = {
@@ -167,10 +196,17 @@ def sample_view(**changes: Any) -> View:
         "period_s": 300,
         "grace_s": 600,
     }
-    return View(**{**values, **changes})
+    return View(**{**values, **changes, **read_states(changes)})
 
 
-SAMPLE_MS = 1_788_000_000_000
+def read_states(reported: Mapping[str, Any]) -> dict[str, Any]:
+    """The states a view is made of, from what probes reported under their names. An unreadable one is left out."""
+    states: dict[str, Any] = {}
+    for name, kind in STATES.items():
+        if name in reported:
+            with suppress(ValidationError):
+                states[name] = kind.model_validate(reported[name])
+    return states
 
 
 class _Blanks(dict[str, Any]):

@@ -1,0 +1,41 @@
+"""What people read about faults of many stations at once, and of the centre itself."""
+
+from collector.faults.rules.base import Card, Category, Severity
+
+AREA_SILENT = Card(
+    name="area_silent",
+    title="乡镇大面积失联",
+    text="{area} {expected} 个站点中有 {silent} 个同时失联",
+    hint_plain="全乡镇的站点同时断线，多半是停电或线路中断，不是本站的故障。请看附近是否停电，来电后把主机打开。",
+    hint_backbone="先问供电所和电信营业厅是否停电、断网，再查乡镇机房的光猫和交换机。各站点不用逐个跑。",
+    category=Category.NETWORK,
+    severity=Severity.MAJOR,
+)
+COLLECTOR_ISOLATED = Card(
+    name="collector_isolated",
+    title="区中心可能断网",
+    text="全区 {expected} 个站点中有 {silent} 个同时失联，多半是区中心自己的网络或服务器出了问题",
+    hint_plain="这是区中心的故障，站点不用处理。",
+    hint_backbone="区中心先查自己：服务器能否上网、防火墙和证书是否改动、域名能否解析；都正常再问电信部门。",
+    category=Category.NETWORK,
+    severity=Severity.CRITICAL,
+)
+UPLINK_SILENT = Card(
+    name="uplink_silent",
+    title="天网没有新课件",
+    text="全区 {expected} 个站点中只有 {received} 个在最近 {hours} 小时收到新课件，多半是上行没有播发",
+    hint_plain="全区都没有收到新课件，不是本站的故障，不用处理。",
+    hint_backbone="多数站点都没有新课件，不用查本站的天线和接收卡；请区中心向上级询问播发计划。",
+    category=Category.SATELLITE,
+    severity=Severity.MINOR,
+)
+RULE_FAILED = Card(
+    name="rule_failed",
+    title="故障判断程序出错",
+    text="判断“{title}”的规则出错，其他规则照常：{error}",
+    hint_plain="这是区中心软件的故障，站点不用处理。",
+    hint_backbone="请区中心把这条信息和服务器日志发给软件维护人员。",
+    category=Category.SOFTWARE,
+    severity=Severity.MAJOR,
+)
+AREA_CARDS = {each.name: each for each in (AREA_SILENT, COLLECTOR_ISOLATED, UPLINK_SILENT, RULE_FAILED)}

@@ -1,0 +1,84 @@
+"""Every SQL statement of findings and of courseware arrivals."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from collector.db.dialect import insert
+from collector.faults.models import arrivals, findings
+from collector.faults.rules.base import Category, Severity
+from collector.faults.standing import Key, Standing
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """When a station's newest batch of courseware came, and milliseconds between the batches before, oldest first."""
+
+    station_id: int
+    last_ms: int
+    gaps: tuple[int, ...]
+
+
+async def list_findings(
+    connection: AsyncConnection, district_id: int, *, station_id: int | None = None, open_only: bool = False
+) -> dict[Key, Standing]:
+    """What stands now, what is still held back included unless `open_only`."""
+    each = findings.c
+    statement = select(*(each[name] for name in Standing.__slots__)).where(each.district_id == district_id)
+    if station_id is not None:
+        statement = statement.where(each.station_id == station_id)
+    if open_only:
+        statement = statement.where(each.open)
+    rows = [_standing(row) for row in await connection.execute(statement.order_by(each.since_ms))]
+    return {row.key: row for row in rows}
+
+
+async def put_findings(connection: AsyncConnection, district_id: int, rows: Sequence[Standing]) -> None:
+    """Insert or overwrite."""
+    for start in range(0, len(rows), _AT_ONCE):
+        values = [{"district_id": district_id, **asdict(row)} for row in rows[start : start + _AT_ONCE]]
+        statement = insert(connection, findings)
+        statement = statement.on_conflict_do_update(
+            index_elements=[findings.c.district_id, findings.c.subject, findings.c.rule],
+            set_={name: statement.excluded[name] for name in Standing.__slots__ if name not in {"subject", "rule"}},
+        )
+        await connection.execute(statement, values)
+
+
+async def end_findings(connection: AsyncConnection, district_id: int, keys: Iterable[Key]) -> None:
+    for subject, rule in keys:
+        await connection.execute(
+            delete(findings).where(
+                findings.c.district_id == district_id, findings.c.subject == subject, findings.c.rule == rule
+            )
+        )
+
+
+async def list_arrivals(connection: AsyncConnection, district_id: int) -> dict[int, Arrivals]:
+    each = arrivals.c
+    statement = select(each.station_id, each.last_ms, each.gaps).where(each.district_id == district_id)
+    return {row[0]: Arrivals(row[0], row[1], tuple(row[2])) for row in await connection.execute(statement)}
+
+
+async def put_arrivals(connection: AsyncConnection, district_id: int, rows: Sequence[Arrivals]) -> None:
+    """Insert or overwrite."""
+    if not rows:
+        return
+    statement = insert(connection, arrivals)
+    statement = statement.on_conflict_do_update(
+        index_elements=[arrivals.c.district_id, arrivals.c.station_id],
+        set_={"last_ms": statement.excluded.last_ms, "gaps": statement.excluded.gaps},
+    )
+    await connection.execute(statement, [{"district_id": district_id, **asdict(row)} for row in rows])
+
+
+def _standing(row: Any) -> Standing:
+    values = dict(row._mapping)  # noqa: SLF001 - the row's public mapping
+    values["category"] = Category(values["category"])
+    values["severity"] = Severity(values["severity"])
+    return Standing(**values)

@@ -1,0 +1,126 @@
+"""A finding that stands, and how long one must last before it opens and be gone before it closes. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from collector.faults.rules.base import Card, Category, Finding, Rule, Severity
+
+Key = tuple[str, str]
+"""Subject and rule: there is at most one finding of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One row of findings. Not `open` yet: seen, but still held back. See `collector.faults.models`."""
+
+    subject: str
+    rule: str
+    station_id: int | None
+    since_ms: int
+    found_ms: int
+    clear_since_ms: int | None
+    open: bool
+    category: Category
+    severity: Severity
+    symptom_of: str | None
+    facts: Mapping[str, Any]
+
+    @property
+    def key(self) -> Key:
+        return (self.subject, self.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Milliseconds a fault must last before it opens, and be gone before it closes."""
+
+    open_ms: int = 0
+    close_ms: int = 0
+
+
+class Kind(StrEnum):
+    OPENED = "opened"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A finding that has opened or closed."""
+
+    kind: Kind
+    standing: Standing
+
+
+def station_subject(station_id: int) -> str:
+    return f"station/{station_id}"
+
+
+def area_subject(area_id: object) -> str:
+    return f"area/{area_id}"
+
+
+def hold_of(rule: Rule, *, period_s: int) -> Hold:
+    return Hold(
+        open_ms=(rule.open_for_s + rule.open_for_periods * period_s) * 1000,
+        close_ms=(rule.close_for_s + rule.close_for_periods * period_s) * 1000,
+    )
+
+
+def advance(
+    old: Standing | None,
+    finding: Finding | None,
+    *,
+    card: Card,
+    subject: str,
+    station_id: int | None,
+    hold: Hold,
+    now_ms: int,
+) -> Standing | None:
+    """What stands after a rule has spoken. None: nothing stands (any more)."""
+    if finding is None:
+        return _fade(old, hold, now_ms)
+    if old is None:
+        old = Standing(
+            subject=subject,
+            rule=card.name,
+            station_id=station_id,
+            since_ms=now_ms if finding.since_ms is None else finding.since_ms,
+            found_ms=now_ms,
+            clear_since_ms=None,
+            open=False,
+            category=card.category,
+            severity=card.severity,
+            symptom_of=None,
+            facts={},
+        )
+    return replace(
+        old,
+        open=old.open or now_ms - old.found_ms >= hold.open_ms,
+        clear_since_ms=None,
+        facts=finding.facts or old.facts,
+        category=finding.category or old.category,
+        severity=finding.severity or old.severity,
+    )
+
+
+def _fade(old: Standing | None, hold: Hold, now_ms: int) -> Standing | None:
+    """A fault held back is forgotten at once; an open one closes when it has been gone long enough."""
+    if old is None or not old.open:
+        return None
+    clear_since_ms = now_ms if old.clear_since_ms is None else old.clear_since_ms
+    if now_ms - clear_since_ms >= hold.close_ms:
+        return None
+    return replace(old, clear_since_ms=clear_since_ms)
+
+
+def list_differences(old: Mapping[Key, Standing], new: Mapping[Key, Standing]) -> list[Change]:
+    """What has opened and closed between two pictures."""
+    opened = [Change(Kind.OPENED, row) for key, row in new.items() if row.open and not _was_open(old, key)]
+    closed = [Change(Kind.CLOSED, row) for key, row in old.items() if row.open and key not in new]
+    return opened + closed
+
+
+def _was_open(old: Mapping[Key, Standing], key: Key) -> bool:
+    return key in old and old[key].open
