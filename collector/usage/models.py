@@ -73,6 +73,7 @@ playbacks = Table(
     Column("segments", Text, nullable=False),
     Column("minutes", Json, nullable=False),
     Column("flags", Json, nullable=False),
+    Column("impossible", Boolean, nullable=False),
     Column("uncertain", Boolean, nullable=False),
     Column("session_id", String(80), nullable=True),
     to_station(),

@@ -94,6 +94,38 @@ class Completeness:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """How far a station has been heard. Times in epoch ms, None when never.
+
+    `received_ms` last heard, `last_ms` booked time of the newest fact folded, `waiting` facts it still holds,
+    `has_passed` whether facts of a later month came through the same queue, so that nothing of this one is missing.
+    """
+
+    enrolled_ms: int | None = None
+    received_ms: int | None = None
+    last_ms: int | None = None
+    waiting: int = 0
+    has_passed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StationSource:
+    """What the tables know of one station's month, before anybody judges it."""
+
+    station_id: int
+    township_id: UUID
+    township: str
+    name: str
+    figures: Figures
+    downloaded_names: tuple[str, ...]
+    stored_names: tuple[str, ...]
+    played_names: tuple[str, ...]
+    stored_facts: int
+    lost_facts: int
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
 class StationMonth:
     """One line of the form. Names are titles without repetition, in order of time; `as_of` the last day known."""
 

@@ -459,6 +459,7 @@ def upgrade() -> None:
             sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
             nullable=False,
         ),
+        sa.Column("impossible", sa.Boolean(), nullable=False),
         sa.Column("uncertain", sa.Boolean(), nullable=False),
         sa.Column("session_id", sa.String(length=80), nullable=True),
         sa.ForeignKeyConstraint(
