@@ -125,7 +125,10 @@ def centre_of(request: Request) -> Centre:
 
 
 def may(permission: May) -> Any:
-    """Dependency of a route, as in `visitor: Annotated[Visitor, may(May.SEE)]`: lets in whom the permission fits."""
+    """The dependency of a route that lets in people with this permission.
+
+    Written `visitor: Annotated[Visitor, may(May.SEE)]`.
+    """
     return Depends(_guard(permission))
 
 

@@ -1,0 +1,171 @@
+"""The page of one station: its sensors in plain words, its work, its study sessions, its installation."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from collector.db.engine import Connection
+from collector.errors import CentreError
+from collector.overview import senses
+from collector.overview.pages import ready_ms
+from collector.overview.service import limits_of
+from collector.overview.words import END_WORDS, KIND_WORDS, SESSION_LOOKS
+from collector.people import queries as people
+from collector.people.access import May, Visitor, centre_of, may
+from collector.stations import queries as stations
+from collector.stations.queries import Station
+from collector.stations.service import new_code
+from collector.stations.words import LOOKS, status_of
+from collector.tickets import queries as tickets
+from collector.tickets.cards import lines_of
+from collector.usage import queries as usage
+from collector.usage import service as usage_service
+from collector.web.render import renderer_of
+from shared.months import month_of, month_text
+from shared.wire.kinds import StudyKind
+
+router = APIRouter(prefix="/stations/{station_id}")
+
+_PLAYBACKS = 12
+_STOCK = 30
+_TICKETS = 20
+
+
+class SessionForm(BaseModel):
+    """What a person adds to a proposed study session."""
+
+    session_id: Annotated[str, Field(max_length=80)]
+    kind: StudyKind
+    topic: Annotated[str, Field(max_length=200)]
+    people: Annotated[int, Field(ge=0, le=100_000)]
+    visits: Annotated[int, Field(ge=0, le=1_000_000)]
+    csrf: str = ""
+
+
+@router.get("")
+async def station_page(request: Request, visitor: Annotated[Visitor, may(May.SEE)], station_id: int) -> Response:
+    return await _page(request, visitor, station_id)
+
+
+@router.post("/code")
+async def make_code(
+    request: Request, visitor: Annotated[Visitor, may(May.ENROL_STATIONS)], station_id: int
+) -> Response:
+    """Shows the code once, on this answer only; afterwards nobody can read it again."""
+    centre = centre_of(request)
+    async with centre.database.write() as connection:
+        station = await _require(connection, visitor, station_id)
+        code = await new_code(
+            connection,
+            station.district_id,
+            station_id,
+            now_ms=centre.now_ms,
+            person_id=visitor.person.person_id,
+        )
+    return await _page(request, visitor, station_id, code=code)
+
+
+@router.post("/revoke")
+async def revoke_key(
+    request: Request, visitor: Annotated[Visitor, may(May.ENROL_STATIONS)], station_id: int
+) -> Response:
+    centre = centre_of(request)
+    async with centre.database.write() as connection:
+        station = await _require(connection, visitor, station_id)
+        await stations.revoke_key(connection, station.district_id, station_id, now_ms=centre.now_ms)
+        await people.record(
+            connection,
+            station.district_id,
+            person_id=visitor.person.person_id,
+            action="station.key_revoked",
+            object_=f"station/{station_id}",
+            now_ms=centre.now_ms,
+        )
+    return RedirectResponse(f"/stations/{station_id}?done=revoked", 303)
+
+
+@router.post("/sessions")
+async def confirm_session(
+    request: Request,
+    visitor: Annotated[Visitor, may(May.CONFIRM_SESSIONS)],
+    station_id: int,
+    form: Annotated[SessionForm, Form()],
+) -> Response:
+    centre = centre_of(request)
+    try:
+        async with centre.database.write() as connection:
+            station = await _require(connection, visitor, station_id)
+            await usage_service.confirm(
+                connection,
+                station.district_id,
+                station_id,
+                form.session_id,
+                kind=form.kind,
+                topic=form.topic.strip(),
+                people=form.people,
+                visits=form.visits,
+                person_id=visitor.person.person_id,
+                now_ms=centre.now_ms,
+                zone=centre.settings.zone,
+            )
+    except CentreError as problem:
+        return await _page(request, visitor, station_id, problem=problem)
+    return RedirectResponse(f"/stations/{station_id}?done=confirmed#sessions", 303)
+
+
+async def _require(connection: Connection, visitor: Visitor, station_id: int) -> Station:
+    station = await stations.require_station(connection, visitor.district_id, station_id)
+    visitor.require_sight(station_id=station.station_id, township_id=station.township_id)
+    return station
+
+
+async def _page(
+    request: Request,
+    visitor: Visitor,
+    station_id: int,
+    *,
+    code: str | None = None,
+    problem: CentreError | None = None,
+) -> Response:
+    centre = centre_of(request)
+    month = month_of(centre.now_ms, centre.settings.zone)
+    district_id = visitor.district_id
+    async with centre.database.read() as connection:
+        station = await _require(connection, visitor, station_id)
+        state = await stations.get_state(connection, district_id, station_id)
+        context: dict[str, Any] = {
+            "tickets": lines_of(
+                request, await tickets.list_tickets(connection, district_id, station_id=station_id, limit=_TICKETS)
+            ),
+            "playbacks": await usage.list_playbacks(connection, district_id, station_id, limit=_PLAYBACKS),
+            "sessions": await usage.list_sessions(connection, district_id, station_id, month),
+            "stock": await usage.list_stock(connection, district_id, station_id, _STOCK),
+        }
+    heartbeat = None if state is None else senses.read_heartbeat(state.heartbeat)
+    lines = []
+    if state is not None and heartbeat is not None:
+        lines = [*senses.lines_of(heartbeat), senses.clock_line(heartbeat, state.received_ms)]
+    status = status_of(state.received_ms if state else None, limits_of(centre, ready_ms=ready_ms(request)))
+    return renderer_of(request).page(
+        request,
+        "overview/station.html",
+        status=problem.status if problem else 200,
+        station=station,
+        state=state,
+        heartbeat=heartbeat,
+        senses=lines,
+        standing=status,
+        look=LOOKS[status],
+        month=month_text(month),
+        kinds=KIND_WORDS,
+        session_looks=SESSION_LOOKS,
+        end_words=END_WORDS,
+        code=code,
+        problem=problem,
+        done=request.query_params.get("done"),
+        now_ms=centre.now_ms,
+        **context,
+    )
