@@ -13,8 +13,8 @@ from collector.faults.rules.base import Translate
 from collector.faults.service import list_cards
 from collector.people import queries as people
 from collector.tickets import queries
-from collector.tickets.queries import Ticket
-from collector.tickets.words import ACTIONS, STATES, Action, TicketState
+from collector.tickets.queries import Change, Ticket
+from collector.tickets.words import ACTIONS, STATES, STEPS, Action, TicketState
 
 _IN_WORK = frozenset({TicketState.OPEN, TicketState.ACKNOWLEDGED, TicketState.WAITING})
 _ALLOWED: Mapping[Action, frozenset[TicketState]] = {
@@ -22,8 +22,9 @@ _ALLOWED: Mapping[Action, frozenset[TicketState]] = {
     Action.COMMENTED: frozenset(TicketState) - {TicketState.CLOSED},
     Action.REASSIGNED: _IN_WORK | {TicketState.VERIFYING},
     Action.WAITED: _IN_WORK,
-    Action.RESOLVED: _IN_WORK,
+    Action.RESOLVED: _IN_WORK | {TicketState.VERIFYING},
 }
+_HOW = {"self_recovered": "设备自行恢复", "confirmed": "修复已获证实"}
 
 
 async def require_ticket(connection: AsyncConnection, district_id: int, ticket_id: int) -> Ticket:
@@ -37,6 +38,19 @@ def describe(ticket: Ticket, translate: Translate = str) -> str:
     """The sentence that says what was seen."""
     card = list_cards().get(ticket.rule)
     return ticket.rule if card is None else card.finding(ticket.facts, translate)
+
+
+def explain(change: Change, translate: Translate = str) -> str:
+    """What a line of history means beyond its word and note, for the machine's own acts. Often nothing."""
+    told: list[str] = []
+    if skipped := change.data.get("skipped"):
+        names = translate("、").join(translate(STEPS[step]) for step in skipped)
+        told.append(translate("{steps}无人可派").format(steps=names))
+    if change.action in {Action.OPENED, Action.REOPENED} and change.data.get("to_id") is not None:
+        told.append(translate("派给{step}").format(step=translate(STEPS[change.data["step"]])))
+    if how := change.data.get("how"):
+        told.append(translate(_HOW[how]))
+    return translate("，").join(told)
 
 
 async def acknowledge(
@@ -152,6 +166,7 @@ async def resolve(
     """Report it fixed. The ticket closes only when the machine confirms that the fault is gone."""
     _require_text(cause, "请填写故障原因。")
     _require_text(done, "请填写处理办法。")
+    verifying_ms = ticket.recovered_ms if ticket.state is TicketState.VERIFYING else None
     resolution = {"cause": cause, "done": done, "parts": parts, "on_site": on_site, "person_id": person_id}
     return await _change(
         connection,
@@ -162,7 +177,7 @@ async def resolve(
         now_ms=now_ms,
         note=done,
         data=resolution,
-        values={"state": TicketState.VERIFYING, "recovered_ms": now_ms, "resolution": resolution},
+        values={"state": TicketState.VERIFYING, "recovered_ms": verifying_ms or now_ms, "resolution": resolution},
     )
 
 

@@ -30,6 +30,7 @@ class Action(StrEnum):
     RECOVERED = "recovered"
     RELAPSED = "relapsed"
     UNCONFIRMED = "unconfirmed"
+    WORSENED = "worsened"
     JOINED = "joined"
     LEFT = "left"
     CLOSED = "closed"
@@ -69,6 +70,7 @@ ACTIONS: dict[Action, str] = {
     Action.RECOVERED: "设备已恢复，正在验证",
     Action.RELAPSED: "验证期间又出现",
     Action.UNCONFIRMED: "修复未获证实",
+    Action.WORSENED: "情况加重",
     Action.JOINED: "并入区域故障",
     Action.LEFT: "从区域故障中分出",
     Action.CLOSED: "办结",

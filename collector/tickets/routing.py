@@ -1,0 +1,82 @@
+"""Finds the person a ticket goes to on the ladder 1+X. Pure.
+
+The category decides the first rung; a rung with nobody on it is skipped at once and remembered as skipped; among
+several the one with the fewest open tickets is asked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from uuid import UUID
+
+from collector.faults.rules.base import Category
+from collector.people.queries import Person, Role
+
+
+class Step(IntEnum):
+    """Rungs of the ladder. Neighbours (3) are not asked yet."""
+
+    PLAIN = 0
+    BACKBONE = 1
+    TOWNSHIP = 2
+    NEIGHBOUR = 3
+    CENTRE = 4
+
+
+LADDER = (Step.PLAIN, Step.BACKBONE, Step.TOWNSHIP, Step.CENTRE)
+_STARTS_WITH_PLAIN = frozenset({Category.OPERATOR, Category.POWER})
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a ticket is about: a station of a township, a township, or (both None) the district itself."""
+
+    station_id: int | None
+    township_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`assignee_id` None: nobody could be reached on any rung. `copied` are told as well, but need not act."""
+
+    assignee_id: int | None
+    step: Step
+    skipped: tuple[Step, ...]
+    copied: tuple[int, ...]
+
+
+def find_route(
+    where: Where, category: Category, people: Sequence[Person], load: Mapping[int, int], *, at_least: int = 0
+) -> Route:
+    """`load` is open tickets by person; `at_least` the lowest rung allowed (a fault that came back climbs)."""
+    lowest = min(max(_first_step(where, category), at_least), Step.CENTRE)
+    skipped: list[Step] = []
+    for step in (each for each in LADDER if each >= lowest):
+        able = _list_able(step, where, people)
+        if able:
+            chosen = min(able, key=lambda each: (load.get(each.person_id, 0), each.person_id)).person_id
+            return Route(chosen, step, tuple(skipped), _list_copied(where, category, people, chosen))
+        skipped.append(step)
+    return Route(None, Step.CENTRE, tuple(skipped), ())
+
+
+def _first_step(where: Where, category: Category) -> Step:
+    if where.township_id is None:
+        return Step.CENTRE
+    return Step.PLAIN if category in _STARTS_WITH_PLAIN and where.station_id is not None else Step.BACKBONE
+
+
+def _list_able(step: Step, where: Where, people: Sequence[Person]) -> list[Person]:
+    if step is Step.PLAIN:
+        return [each for each in people if each.role is Role.PLAIN and each.station_id == where.station_id]
+    if step is Step.CENTRE:
+        return [each for each in people if each.role is Role.CENTRE]
+    role = Role.BACKBONE if step is Step.BACKBONE else Role.TOWNSHIP
+    return [each for each in people if each.role is role and each.area_id == where.township_id]
+
+
+def _list_copied(where: Where, category: Category, people: Sequence[Person], chosen: int) -> tuple[int, ...]:
+    """The centre hears of major hardware and of whole townships."""
+    if category is not Category.HARDWARE_MAJOR and where.station_id is not None:
+        return ()
+    return tuple(each.person_id for each in people if each.role is Role.CENTRE and each.person_id != chosen)

@@ -1,0 +1,213 @@
+"""What the machine does with tickets: it brings them into line with the findings that stand.
+
+It compares what stands with what is open, so a round that was lost is made good by the next one. A symptom of an area
+finding gets no ticket of its own. A fault that is gone is verified before its ticket closes, and one that comes back
+within a day reopens the same number one step higher.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from collector.areas import queries as areas
+from collector.areas.queries import AreaKind
+from collector.faults import queries as faults
+from collector.faults.areas import SILENT
+from collector.faults.rules.base import Severity
+from collector.faults.standing import Standing, area_subject, station_subject
+from collector.people import queries as people
+from collector.people.queries import Person
+from collector.stations import queries as stations
+from collector.tickets import queries
+from collector.tickets.queries import NewTicket, Ticket
+from collector.tickets.routing import Route, Where, find_route
+from collector.tickets.words import Action, TicketState
+
+REOPEN_MS = 24 * 3_600_000
+_VERIFY_AT_LEAST_MS = 30 * 60_000
+_RANK = (Severity.MINOR, Severity.MAJOR, Severity.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Who and where: read only when a ticket opens. `places` by subject: where, its township and its name."""
+
+    people: Sequence[Person]
+    load: dict[int, int]
+    places: Mapping[str, tuple[Where, UUID | None, str]]
+
+
+async def settle(connection: AsyncConnection, district_id: int, *, period_s: int, now_ms: int) -> list[Ticket]:
+    """Open, reopen, verify and close the tickets of a district. Returns those that changed."""
+    standing = await faults.list_findings(connection, district_id)
+    present = await queries.list_open(connection, district_id)
+    verify_ms = max(2 * period_s * 1000, _VERIFY_AT_LEAST_MS)
+    found = {key_of(row): row for row in standing.values() if row.open}
+    silent = {row.station_id for row in standing.values() if row.rule == SILENT}
+    changed: list[Ticket | None] = []
+
+    missing = [row for key, row in found.items() if key not in present and row.symptom_of is None]
+    if missing:
+        desk = await _load_desk(connection, district_id)
+        changed += [await _open(connection, district_id, row, desk, now_ms) for row in missing]
+    for key, ticket in present.items():
+        if key in found:
+            changed.append(await _keep(connection, ticket, found[key], verify_ms, now_ms))
+        elif ticket.rule == SILENT or ticket.station_id not in silent:
+            changed.append(await _fade(connection, ticket, verify_ms, now_ms))
+    return [each for each in changed if each is not None]
+
+
+def key_of(row: Standing) -> str:
+    """The key under which at most one ticket is open."""
+    return f"{row.rule}:{row.subject}"
+
+
+async def _open(
+    connection: AsyncConnection, district_id: int, row: Standing, desk: _Desk, now_ms: int
+) -> Ticket | None:
+    where, area_id, place = desk.places.get(row.subject, desk.places[""])
+    last = await queries.get_latest(connection, district_id, key_of(row))
+    again = last is not None and last.closed_ms is not None and now_ms - last.closed_ms < REOPEN_MS
+    at_least = last.step + 1 if last is not None and again else 0
+    route = find_route(where, row.category, desk.people, desk.load, at_least=at_least)
+    if last is not None and again:
+        ticket = await _reopen(connection, last, row, route)
+    else:
+        new = NewTicket(
+            dedup_key=key_of(row),
+            rule=row.rule,
+            category=row.category,
+            severity=row.severity,
+            station_id=row.station_id,
+            area_id=area_id,
+            place=place,
+            facts=dict(row.facts),
+            since_ms=row.since_ms,
+            assignee_id=route.assignee_id,
+            step=route.step,
+            previous_id=None if last is None else last.ticket_id,
+        )
+        ticket = await queries.add_ticket(connection, district_id, new, now_ms=now_ms)
+    if ticket is None:
+        return None
+    if route.assignee_id is not None:
+        desk.load[route.assignee_id] = desk.load.get(route.assignee_id, 0) + 1
+    action = Action.REOPENED if again else Action.OPENED
+    await queries.add_change(connection, ticket, action, now_ms=now_ms, data=_routed(route), told=False)
+    return ticket
+
+
+async def _reopen(connection: AsyncConnection, last: Ticket, row: Standing, route: Route) -> Ticket | None:
+    return await queries.change_ticket(
+        connection,
+        last,
+        version=last.version,
+        open=True,
+        state=TicketState.OPEN,
+        step=route.step,
+        assignee_id=route.assignee_id,
+        category=row.category,
+        severity=row.severity,
+        facts=dict(row.facts),
+        since_ms=row.since_ms,
+        acknowledged_ms=None,
+        promised_ms=None,
+        recovered_ms=None,
+        closed_ms=None,
+        resolution=None,
+    )
+
+
+def _routed(route: Route) -> dict[str, Any]:
+    data: dict[str, Any] = {"to_id": route.assignee_id, "step": int(route.step), "copied": list(route.copied)}
+    if route.skipped:
+        data |= {"skipped": [int(step) for step in route.skipped], "reason": "no_one_available"}
+    return data
+
+
+async def _keep(
+    connection: AsyncConnection, ticket: Ticket, row: Standing, verify_ms: int, now_ms: int
+) -> Ticket | None:
+    """The fault is there and so is its ticket: see whether anything about it is new."""
+    if ticket.state is TicketState.VERIFYING:
+        return await _doubt(connection, ticket, row, verify_ms, now_ms)
+    if ticket.part_of != row.symptom_of:
+        action = Action.JOINED if row.symptom_of else Action.LEFT
+        data = {"area": row.symptom_of or ticket.part_of}
+        return await _move(connection, ticket, action, now_ms, data=data, values={"part_of": row.symptom_of})
+    if _RANK.index(row.severity) > _RANK.index(ticket.severity):
+        values = {"severity": row.severity, "category": row.category, "facts": dict(row.facts)}
+        return await _move(connection, ticket, Action.WORSENED, now_ms, values=values, told=False)
+    return None
+
+
+async def _doubt(
+    connection: AsyncConnection, ticket: Ticket, row: Standing, verify_ms: int, now_ms: int
+) -> Ticket | None:
+    """The fault is there while its end was being verified. A person's word is given time, the machine's is not."""
+    recovered_ms = ticket.recovered_ms or 0
+    if ticket.resolution is None:
+        state = TicketState.OPEN if ticket.acknowledged_ms is None else TicketState.ACKNOWLEDGED
+        return await _move(connection, ticket, Action.RELAPSED, now_ms, values={"state": state, "recovered_ms": None})
+    if row.found_ms <= recovered_ms and now_ms - recovered_ms < verify_ms:
+        return None
+    values = {
+        "state": TicketState.OPEN,
+        "recovered_ms": None,
+        "acknowledged_ms": None,
+        "promised_ms": None,
+        "resolution": None,
+    }
+    data = {"resolution": ticket.resolution}
+    return await _move(connection, ticket, Action.UNCONFIRMED, now_ms, data=data, values=values, told=False)
+
+
+async def _fade(connection: AsyncConnection, ticket: Ticket, verify_ms: int, now_ms: int) -> Ticket | None:
+    """The fault is gone: verify, then close."""
+    if ticket.state is not TicketState.VERIFYING:
+        values: dict[str, Any] = {"state": TicketState.VERIFYING, "recovered_ms": now_ms, "part_of": None}
+        return await _move(connection, ticket, Action.RECOVERED, now_ms, values=values)
+    if now_ms - (ticket.recovered_ms or 0) < verify_ms:
+        return None
+    resolution = ticket.resolution or {"cause": "self_recovered"}
+    values = {"state": TicketState.CLOSED, "open": False, "closed_ms": now_ms, "resolution": resolution}
+    how = "self_recovered" if ticket.resolution is None else "confirmed"
+    return await _move(connection, ticket, Action.CLOSED, now_ms, data={"how": how}, values=values, told=False)
+
+
+async def _move(
+    connection: AsyncConnection,
+    ticket: Ticket,
+    action: Action,
+    now_ms: int,
+    *,
+    values: dict[str, Any],
+    data: dict[str, Any] | None = None,
+    told: bool = True,
+) -> Ticket | None:
+    """Change the ticket and write history; None when a person was quicker, and the next round looks again."""
+    changed = await queries.change_ticket(connection, ticket, version=ticket.version, **values)
+    if changed is not None:
+        await queries.add_change(connection, changed, action, now_ms=now_ms, data=data, told=told)
+    return changed
+
+
+async def _load_desk(connection: AsyncConnection, district_id: int) -> _Desk:
+    places: dict[str, tuple[Where, UUID | None, str]] = {"": (Where(None, None), None, "")}
+    for area in await areas.list_areas(connection, district_id):
+        if area.kind is AreaKind.TOWNSHIP:
+            places[area_subject(area.area_id)] = (Where(None, area.area_id), area.area_id, area.name)
+        elif area.kind is AreaKind.DISTRICT:
+            places[""] = places[area_subject(area.area_id)] = (Where(None, None), area.area_id, area.name)
+    for each in await stations.list_stations(connection, district_id):
+        where = Where(each.station_id, each.township_id)
+        places[station_subject(each.station_id)] = (where, each.township_id, each.title)
+    return _Desk(
+        people=await people.list_people(connection, district_id),
+        load=await queries.count_open_by_assignee(connection, district_id),
+        places=places,
+    )
