@@ -50,10 +50,18 @@ local last_pos = nil
 local since_tick = 0
 local torn = false
 
+-- mpv believes $PWD, which a launcher that only changed its folder leaves wrong.
+local function true_folder()
+    local link = { "readlink", "-n", "/proc/" .. pid .. "/cwd" }
+    local told = mp.command_native({ name = "subprocess", playback_only = false, capture_stdout = true, args = link })
+    return told and told.status == 0 and told.stdout or "/"
+end
+
 local function absolute_path()
     local name = mp.get_property("path")
     if not name or name:find("^%a[%w+.-]*://") then return name end
-    return utils.join_path(mp.get_property("working-directory") or "/", name)
+    local path = utils.join_path(mp.get_property("working-directory") or "/", name)
+    return utils.file_info(path) and path or utils.join_path(true_folder(), name)
 end
 
 local function write(line)
