@@ -11,7 +11,6 @@ import signal
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,7 +20,7 @@ from agent.errors import SettingsError
 from agent.identity import Identity
 from agent.notify import notify_systemd
 from agent.probes.base import Probe
-from agent.probes.courseware import memo_key
+from agent.probes.courseware import CoursewareSettings, memo_key
 from agent.runner import Look, Runner
 from agent.settings import AgentSettings, explain
 from agent.spool import Spool
@@ -31,8 +30,6 @@ from shared.clock import Clock, Instant
 from shared.discover import discover
 
 log = logging.getLogger("yuanjiao.agent")
-
-CLEAN_MARK = "clean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +64,14 @@ def build(
     """Put an agent together. Raises SettingsError for a sensor's wrong settings."""
     spool = Spool(settings.state_dir / "spool", now)
     runner = Runner(spool, look)
-    found = discover(probes, "PROBE", Probe) if plugins is None else plugins
-    for name, probe, chosen in _chosen(settings, found):
+    for name, probe, chosen in chosen_probes(settings, plugins):
         runner.add(name, probe, chosen, memo_key=memo_key)
     uplink = Uplink(identity, transport, spool, runner.reports, settings.heartbeat_s, settings.flush_s)
     return Agent(spool, runner, uplink)
 
 
-def run(agent: Agent, clock: Clock, *, clean_mark: Path) -> None:
-    """Turn the cranks until SIGTERM or SIGINT, then stop cleanly and leave a mark that says so."""
+def run(agent: Agent, clock: Clock) -> None:
+    """Turn the cranks until SIGTERM or SIGINT, then stop cleanly."""
     from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - only the daemon needs it
 
     stop = threading.Event()
@@ -93,21 +89,31 @@ def run(agent: Agent, clock: Clock, *, clean_mark: Path) -> None:
     notify_systemd("STOPPING=1")
     scheduler.shutdown(wait=True)
     agent.close()
-    clean_mark.write_text(clock.now().boot, "ascii")
     log.info("agent.stopped")
 
 
-def _chosen(settings: AgentSettings, found: Mapping[str, Probe]) -> list[tuple[str, Probe, Any]]:
+def chosen_probes(settings: AgentSettings, plugins: Mapping[str, Probe] | None = None) -> list[tuple[str, Probe, Any]]:
+    """The sensors that are switched on, with their settings. Raises SettingsError that names the entry."""
+    found = discover(probes, "PROBE", Probe) if plugins is None else plugins
     unknown = set(settings.probes) - set(found)
     if unknown:
         message = f"设置文件里有不认识的探头：{'、'.join(sorted(unknown))}；可用的有：{'、'.join(sorted(found))}"
         raise SettingsError(message)
     chosen = []
     for name, probe in found.items():
+        values = _usual(settings, name, probe) | settings.probes.get(name, {})
         try:
-            values = probe.settings.model_validate(settings.probes.get(name, {}))
+            validated = probe.settings.model_validate(values)
         except ValidationError as error:
             raise SettingsError(explain(f"[probes.{name}]", error)) from error
-        if values.enabled:
-            chosen.append((name, probe, values))
+        if validated.enabled:
+            chosen.append((name, probe, validated))
     return chosen
+
+
+def _usual(settings: AgentSettings, name: str, probe: Probe) -> dict[str, Any]:
+    """What follows from other settings: the disk to watch is the one that takes the courseware."""
+    if name != "host" or "directory" not in probe.settings.model_fields:
+        return {}
+    courseware = settings.probes.get("courseware", {}).get("directory", CoursewareSettings().directory)
+    return {"directory": courseware, "clean_mark": settings.state_dir / "clean"}

@@ -24,14 +24,14 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """httpx with one kept-alive connection. `ca_file` pins a private authority."""
+    """httpx with kept-alive connections, one for one station. `ca_file` pins a private authority."""
 
-    def __init__(self, centre: str, ca_file: Path | None = None) -> None:
+    def __init__(self, centre: str, ca_file: Path | None = None, *, connections: int = 1) -> None:
         import httpx  # noqa: PLC0415 - costs memory and start-up time, so only where it is used
 
         self._httpx = httpx
         verify = True if ca_file is None else _pinned(ca_file)
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=900)
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=900)
         self._client = httpx.Client(base_url=centre, timeout=TIMEOUT_S, verify=verify, limits=limits, trust_env=True)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:

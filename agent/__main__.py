@@ -1,0 +1,108 @@
+"""The command `yuanjiao-agent`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.errors import AgentError, SettingsError
+from agent.settings import AgentSettings, read_settings
+from shared.clock import SystemClock
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors people can mend are one sentence on stderr and status 2."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    try:
+        return int(options.run(options, read_settings(options.settings)) or 0)
+    except AgentError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: argparse.Namespace, settings: AgentSettings) -> None:
+    from agent.app import build, run  # noqa: PLC0415 - each command loads only what it uses
+    from agent.identity import load_identity  # noqa: PLC0415
+    from agent.transport import HttpTransport  # noqa: PLC0415
+
+    del options
+    identity = load_identity(settings.state_dir)
+    transport = HttpTransport(settings.centre or identity.centre, settings.ca_file)
+    clock = SystemClock()
+    run(build(settings, identity, transport, clock.now()), clock)
+
+
+def _enroll(options: argparse.Namespace, settings: AgentSettings) -> None:
+    from agent.enrolment import enrol  # noqa: PLC0415
+    from agent.transport import HttpTransport  # noqa: PLC0415
+
+    centre = options.centre or settings.centre
+    if not centre:
+        raise SettingsError("还不知道中心的网址。请加上 --centre，例如：--centre https://centre.example.cn:8440")
+    transport = HttpTransport(centre, settings.ca_file)
+    answer = enrol(options.code, centre=centre, transport=transport, state_dir=settings.state_dir)
+    print(f"登记成功：{answer.title}。现在可以启动：systemctl start yuanjiao-agent")
+
+
+def _doctor(options: argparse.Namespace, settings: AgentSettings) -> int:
+    from agent.checkup import check_up  # noqa: PLC0415
+    from agent.doctor import render  # noqa: PLC0415
+
+    del options
+    findings = check_up(settings, SystemClock().now())
+    print(render(findings))
+    return 1 if any(each.ok is False for each in findings) else 0
+
+
+def _player_script(options: argparse.Namespace, settings: AgentSettings) -> None:
+    del options, settings
+    print(Path(__file__).with_name("players") / "station_journal.lua")
+
+
+def _fleet(options: argparse.Namespace, settings: AgentSettings) -> None:
+    from agent.fleet import Plan, read_sheet, run_fleet  # noqa: PLC0415
+
+    del settings
+    plan = Plan(
+        options.centre, options.state, options.days, options.seed, heartbeat_s=options.heartbeat, dark=options.dark
+    )
+    run_fleet(plan, read_sheet(options.codes), SystemClock())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="yuanjiao-agent", description="远教站点代理")
+    parser.add_argument("--settings", type=Path, help="设置文件；不给则为 /etc/yuanjiao/agent.toml")
+    commands = parser.add_subparsers(required=True, metavar="命令")
+
+    commands.add_parser("run", help="运行（由 systemd 启动）").set_defaults(run=_run)
+
+    enroll = commands.add_parser("enroll", help="用安装码登记本机")
+    enroll.add_argument("code", help="安装单上的 12 位安装码")
+    enroll.add_argument("--centre", help="中心网址")
+    enroll.set_defaults(run=_enroll)
+
+    commands.add_parser("doctor", help="检查本机并说明怎么处理").set_defaults(run=_doctor)
+
+    script = commands.add_parser("player-script", help="打印 mpv 播放记录脚本的位置")
+    script.set_defaults(run=_player_script)
+
+    fleet = commands.add_parser("fleet", help="许多虚拟站点（演示与压力测试）")
+    fleet.add_argument("--codes", type=Path, required=True, help="yuanjiao-collector codes --out 写出的表")
+    fleet.add_argument("--centre", required=True, help="中心网址")
+    fleet.add_argument("--state", type=Path, required=True, help="存放各虚拟站点数据的目录")
+    fleet.add_argument("--days", type=int, default=60, help="补传多少天的历史")
+    fleet.add_argument("--seed", type=int, default=1, help="随机种子；相同的种子得到相同的历史")
+    fleet.add_argument("--heartbeat", type=int, default=300, help="心跳间隔（秒）")
+    fleet.add_argument("--dark", default="", help="整体断线的乡镇")
+    fleet.set_defaults(run=_fleet)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

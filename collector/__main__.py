@@ -1,0 +1,118 @@
+"""The command `yuanjiao-collector`."""
+
+import argparse
+import asyncio
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from collector import setup
+from collector.errors import CentreError
+from collector.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors people can mend are one sentence on stderr and status 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options, Settings()) or 0)
+    except CentreError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _init(options: argparse.Namespace, settings: Settings) -> None:
+    register = options.register.read_bytes() if options.register else None
+    made = asyncio.run(
+        setup.init(settings, district_id=options.district, name=options.name, register=register, total=options.stations)
+    )
+    print(f"{made.name}：{made.townships} 个乡镇（街道），{made.stations} 个终端站点已建立。")
+    print("请在 24 小时内打开下面的一次性链接，设置管理员账号：")
+    print(made.link)
+
+
+def _serve(options: argparse.Namespace, settings: Settings) -> None:
+    from collector.serving import serve  # noqa: PLC0415 - the web stack is loaded only where it is needed
+
+    del options
+    serve(settings)
+
+
+def _migrate(options: argparse.Namespace, settings: Settings) -> None:
+    del options
+    asyncio.run(setup.bring_up_to_date(settings))
+    print("数据库已是最新版本。")
+
+
+def _codes(options: argparse.Namespace, settings: Settings) -> None:
+    rows = asyncio.run(setup.make_codes(settings, district_id=options.district, township=options.township))
+    text = io.StringIO()
+    sheet = csv.writer(text)
+    sheet.writerow(("station", "title", "code"))
+    sheet.writerows(rows)
+    if options.out is None:
+        print(text.getvalue(), end="")
+    else:
+        options.out.write_text(text.getvalue(), "utf-8-sig")
+
+
+def _link(options: argparse.Namespace, settings: Settings) -> None:
+    print(asyncio.run(setup.make_link(settings, district_id=options.district, account=options.account)))
+
+
+def _import(options: argparse.Namespace, settings: Settings) -> None:
+    content = options.file.read_bytes()
+    added = asyncio.run(setup.import_people(settings, district_id=options.district, content=content))
+    print(f"已登记 {added} 人。")
+
+
+def _demo(options: argparse.Namespace, settings: Settings) -> int:
+    from collector.demo import demo  # noqa: PLC0415 - as above
+
+    del settings
+    return demo(seconds=options.seconds, port=options.port)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="yuanjiao-collector", description="远教中心")
+    commands = parser.add_subparsers(required=True, metavar="命令")
+
+    init = commands.add_parser("init", help="建立一个区县：行政区划、站点和第一个管理员的一次性链接")
+    init.add_argument("--district", type=int, default=510802, help="区县代码（六位）")
+    init.add_argument("--name", default="利州区", help="区县名称")
+    init.add_argument("--register", type=Path, help="乡镇与村的 CSV；不给则使用自带的利州区 2016 年名册")
+    init.add_argument("--stations", type=int, help="站点总数；多出的设在最大的乡镇")
+    init.set_defaults(run=_init)
+
+    commands.add_parser("serve", help="启动中心").set_defaults(run=_serve)
+    commands.add_parser("migrate", help="升级数据库").set_defaults(run=_migrate)
+
+    codes = commands.add_parser("codes", help="为站点生成安装码（CSV）")
+    codes.add_argument("--district", type=int, default=510802)
+    codes.add_argument("--township", help="只生成一个乡镇的")
+    codes.add_argument("--out", type=Path, help="写入文件；不给则打印")
+    codes.set_defaults(run=_codes)
+
+    link = commands.add_parser("link", help="生成一次性登录链接")
+    link.add_argument("--district", type=int, default=510802)
+    link.add_argument("--account", help="账号；不给则为第一个区中心人员")
+    link.set_defaults(run=_link)
+
+    people = commands.add_parser("import", help="登记人员（CSV：name,role,township,station,phone,email,webhook）")
+    people.add_argument("file", type=Path)
+    people.add_argument("--district", type=int, default=510802)
+    people.set_defaults(run=_import)
+
+    show = commands.add_parser("demo", help="演示：利州区 245 个站点")
+    show.add_argument("--for", dest="seconds", type=int, help="运行多少秒后结束；不给则按 Ctrl-C 结束")
+    show.add_argument("--port", type=int, default=8440)
+    show.set_defaults(run=_demo)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

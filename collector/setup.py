@@ -1,0 +1,167 @@
+"""What the commands of the centre do to its database, each in one transaction."""
+
+import csv
+import io
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import resources
+from uuid import UUID
+
+from collector import registers
+from collector.areas import queries as areas
+from collector.areas.queries import AreaKind
+from collector.areas.register import read_register
+from collector.db.engine import Connection, Database
+from collector.errors import BadInputError, NotFoundError, SetupError
+from collector.migrate import migrate
+from collector.people import queries as people
+from collector.people import service as accounts
+from collector.people.queries import Role
+from collector.settings import Settings
+from collector.stations import queries as stations
+from collector.stations.register import plant_register
+from collector.stations.service import new_code
+from shared.clock import wall_ms
+
+PEOPLE_COLUMNS = ("name", "role", "township", "station", "phone", "email", "webhook")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What `init` has set up; `link` signs the first person of the centre in, once."""
+
+    name: str
+    townships: int
+    stations: int
+    link: str
+
+
+async def init(settings: Settings, *, district_id: int, name: str, register: bytes | None, total: int | None) -> Made:
+    """Set up one district in a new or existing database. Raises SetupError when it is there already."""
+    content = register
+    if content is None:
+        content = resources.files(registers).joinpath("lizhou_2016.csv").read_bytes()
+    townships = read_register(content)
+    async with _opened(settings) as database:
+        await migrate(database)
+        async with database.write() as connection:
+            if any(each.district_id == district_id for each in await areas.list_districts(connection)):
+                message = f"区县 {district_id} 已经建立过。要登录请运行：yuanjiao-collector link"
+                raise SetupError(message)
+            now_ms = wall_ms()
+            await plant_register(
+                connection, district_id, district_name=name, townships=townships, total=total, now_ms=now_ms
+            )
+            first = await people.add_person(connection, district_id, name="区中心主任", role=Role.CENTRE, now_ms=now_ms)
+            token = await accounts.make_link(connection, district_id, first, now_ms=now_ms)
+            count = len(await stations.list_stations(connection, district_id))
+    return Made(name, len(townships), count, link_address(settings, token))
+
+
+async def bring_up_to_date(settings: Settings) -> None:
+    async with _opened(settings) as database:
+        await migrate(database)
+
+
+async def make_codes(settings: Settings, *, district_id: int, township: str | None) -> list[tuple[str, str, str]]:
+    """A fresh code for every station of the district or of one township: wire name, title, code."""
+    async with _opened(settings) as database, database.write() as connection:
+        found = await stations.list_stations(connection, district_id)
+        chosen = [each for each in found if township in {None, each.township}]
+        if not chosen:
+            raise NotFoundError("没有这样的站点。请核对区县代码和乡镇名称（例如 宝轮镇）。")
+        now_ms = wall_ms()
+        return [
+            (each.wire_name, each.title, await new_code(connection, district_id, each.station_id, now_ms=now_ms))
+            for each in chosen
+        ]
+
+
+async def make_link(settings: Settings, *, district_id: int, account: str | None) -> str:
+    """Address of a one-time sign-in link for an account, or for the first person of the centre."""
+    async with _opened(settings) as database, database.write() as connection:
+        found = [each for each in await people.list_people(connection, district_id) if _is_wanted(each, account)]
+        if not found:
+            raise NotFoundError("没有这个账号。不给 --account 则为区中心的第一个人。")
+        token = await accounts.make_link(connection, district_id, found[0].person_id, now_ms=wall_ms())
+        return link_address(settings, token)
+
+
+async def import_people(settings: Settings, *, district_id: int, content: bytes) -> int:
+    """Register people from CSV, all or none. Raises BadInputError that names the line."""
+    rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
+    if tuple(rows.fieldnames or ()) != PEOPLE_COLUMNS:
+        message = f"第 1 行的列名应为：{','.join(PEOPLE_COLUMNS)}"
+        raise BadInputError(message)
+    async with _opened(settings) as database, database.write() as connection:
+        townships = {
+            each.short: each.area_id for each in await areas.list_areas(connection, district_id, kind=AreaKind.TOWNSHIP)
+        }
+        titles = {each.title: each.station_id for each in await stations.list_stations(connection, district_id)}
+        count = 0
+        for line, row in enumerate(rows, start=2):
+            await _add_person(connection, district_id, row, line=line, townships=townships, titles=titles)
+            count += 1
+    return count
+
+
+def link_address(settings: Settings, token: str) -> str:
+    return f"{settings.public_url}/signin/link/{token}"
+
+
+async def _add_person(
+    connection: Connection,
+    district_id: int,
+    row: dict[str, str],
+    *,
+    line: int,
+    townships: dict[str, UUID],
+    titles: dict[str, int],
+) -> None:
+    township, station = row["township"].strip(), row["station"].strip()
+    try:
+        role = Role(row["role"].strip())
+    except ValueError as error:
+        message = f"第 {line} 行 role 应为 {'、'.join(Role)} 之一，现在是「{row['role']}」。"
+        raise BadInputError(message) from error
+    if township and township not in townships:
+        message = f"第 {line} 行的乡镇「{township}」不在名册中，请核对写法（例如 宝轮镇）。"
+        raise BadInputError(message)
+    if station and station not in titles:
+        message = f"第 {line} 行的站点「{station}」不在名册中，请写成「乡镇 村」。"
+        raise BadInputError(message)
+    await people.add_person(
+        connection,
+        district_id,
+        name=row["name"].strip(),
+        role=role,
+        now_ms=wall_ms(),
+        area_id=townships.get(township),
+        station_id=titles.get(station),
+        phone=row["phone"].strip(),
+        email=row["email"].strip(),
+        webhook=row["webhook"].strip(),
+    )
+
+
+def _is_wanted(person: people.Person, account: str | None) -> bool:
+    return person.role is Role.CENTRE if account is None else person.account == account
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Database]:
+    """The database for one command. Raises SetupError that says where it was looked for."""
+    try:
+        database = Database(settings.database)
+    except OSError as error:
+        message = f"打不开数据库目录：{error}。请检查设置 database，或用有权限的用户运行。"
+        raise SetupError(message) from error
+    try:
+        yield database
+    except sqlite3.OperationalError as error:
+        message = f"数据库出错：{error}"
+        raise SetupError(message) from error
+    finally:
+        await database.close()
