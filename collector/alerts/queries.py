@@ -88,7 +88,7 @@ async def claim(
         .values(leased_until_ms=now_ms + lease_ms, tries=each.tries + 1)
         .returning(*(each[name] for name in Message.__slots__))
     )
-    found = [Message(*row) for row in (await connection.execute(statement)).tuples()]
+    found = [Message(*row) for row in await connection.execute(statement)]
     return sorted(found, key=lambda message: message.message_id)
 
 
@@ -138,5 +138,5 @@ async def list_messages(
 
 async def count_by_state(connection: AsyncConnection, district_id: int) -> dict[State, int]:
     statement = select(outbox.c.state, func.count()).where(outbox.c.district_id == district_id)
-    rows = (await connection.execute(statement.group_by(outbox.c.state))).tuples()
+    rows = await connection.execute(statement.group_by(outbox.c.state))
     return {State(state): count for state, count in rows}

@@ -32,7 +32,7 @@ from collector.tickets.words import Action
 from shared.discover import discover
 from shared.months import BEIJING
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("yuanjiao.alerts")
 
 LEASE_MS = 120_000
 _AT_ONCE = 20
@@ -123,11 +123,11 @@ async def _note(
     if problem is None:
         await queries.finish(connection, message, now_ms=now_ms)
         return
-    fields = {"channel": message.channel, "message_id": message.message_id, "tries": message.tries}
+    known = (message.message_id, message.channel, message.tries, problem)
     if isinstance(problem, PermanentError) or message.tries > len(channel.waits_s):
-        log.error("alert_failed", extra=fields | {"problem": str(problem)})
+        log.error("alert.failed message=%s channel=%s tries=%s problem=%s", *known)
         await queries.give_up(connection, message, error=str(problem))
         return
-    log.warning("alert_put_off", extra=fields | {"problem": str(problem)})
+    log.warning("alert.put_off message=%s channel=%s tries=%s problem=%s", *known)
     wait_ms = channel.waits_s[message.tries - 1] * 1000
     await queries.put_off(connection, message, not_before_ms=now_ms + wait_ms, error=str(problem))

@@ -48,7 +48,7 @@ async def list_districts(connection: AsyncConnection) -> list[District]:
     statement = select(districts.c.district_id, districts.c.name, districts.c.settings).order_by(
         districts.c.district_id
     )
-    return [District(*row) for row in (await connection.execute(statement)).tuples()]
+    return [District(*row) for row in await connection.execute(statement)]
 
 
 async def change_district_settings(connection: AsyncConnection, district_id: int, settings: dict[str, object]) -> None:

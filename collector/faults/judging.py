@@ -12,7 +12,7 @@ from collector.faults.rules.base import Finding, Limits, Rule, View
 from collector.faults.standing import Hold, Key, Standing, advance, hold_of, station_subject
 from collector.faults.views import count_received, with_peers
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("yuanjiao.faults")
 
 _UPLINK_HOLD = Hold(open_ms=3_600_000)
 _FAILED_HOLD = Hold(close_ms=600_000)
@@ -85,7 +85,7 @@ def _judge_station(view: View, rule: Rule, limits: Limits, scene: Scene, sheet: 
         finding = rule.judge(view, limits, scene.now_ms)
     except Exception as problem:  # a broken rule must not silence the others
         if rule.name not in sheet.failed:
-            log.exception("rule_failed", extra={"rule": rule.name, "station": view.station_id})
+            log.exception("rule.failed rule=%s station=%s", rule.name, view.station_id)
         sheet.failed[rule.name] = f"{type(problem).__name__}: {problem}"[:300]
         return before
     return advance(

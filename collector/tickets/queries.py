@@ -130,7 +130,7 @@ async def count_open_by_township(connection: AsyncConnection, district_id: int) 
         .where(tickets.c.district_id == district_id, tickets.c.open)
         .group_by(tickets.c.area_id)
     )
-    return dict((await connection.execute(statement)).tuples().all())
+    return {row[0]: row[1] for row in await connection.execute(statement)}
 
 
 async def count_open_by_assignee(connection: AsyncConnection, district_id: int) -> dict[int, int]:
@@ -140,7 +140,7 @@ async def count_open_by_assignee(connection: AsyncConnection, district_id: int) 
         .where(tickets.c.district_id == district_id, tickets.c.open, tickets.c.assignee_id.is_not(None))
         .group_by(tickets.c.assignee_id)
     )
-    return dict((await connection.execute(statement)).tuples().all())
+    return {row[0]: row[1] for row in await connection.execute(statement)}
 
 
 async def add_ticket(connection: AsyncConnection, district_id: int, new: NewTicket, *, now_ms: int) -> Ticket | None:

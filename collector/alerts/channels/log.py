@@ -5,7 +5,7 @@ import logging
 from collector.alerts.channels.base import Channel, Keys, Message, Send
 from collector.people.queries import Person
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("yuanjiao.alerts")
 
 
 def address(person: Person) -> str:
@@ -17,8 +17,7 @@ def open_log(_keys: Keys) -> Send:
 
 
 async def _send(message: Message, _now_ms: int) -> None:
-    fields = {"district": message.district_id, "ticket": message.ticket_id, "person": message.person_id}
-    log.info("alert %s: %s", message.address, message.subject, extra=fields)
+    log.info("alert.told ticket=%s person=%s %s", message.ticket_id, message.person_id, message.subject)
 
 
 CHANNEL = Channel(address=address, open=open_log)
