@@ -19,12 +19,12 @@ from agent.settings import AgentSettings
 from agent.transport import Response
 from collector.alerts.models import outbox
 from collector.app import create_app
-from collector.jobs import JobRunner, list_jobs
 from collector.settings import Settings
 from collector.stations import service as stations
+from collector.stations.queries import list_states
 from collector.tickets.queries import Ticket, list_tickets
 from collector.usage import service as usage
-from collector.usage.reports.base import MonthlyReport
+from collector.usage.reports.base import MonthlyReport, StationMonth
 from shared.clock import Instant
 from shared.months import parse_month
 from tests.clocks import ManualClock
@@ -149,7 +149,6 @@ class District:
         settings = Settings(database=database_url, public_url="http://centre.test")
         self.app = create_app(settings, clock=self.clock, with_jobs=False)
         self.centre = self.app.state.centre
-        self.jobs = JobRunner(self.centre)
         self._lifespan = self.app.router.lifespan_context(self.app)
         self.run(self._lifespan.__aenter__())
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
@@ -183,8 +182,7 @@ class District:
 
     def work(self) -> None:
         """One round of the centre's periodic jobs."""
-        for job in list_jobs(self.centre):
-            self.run(self.jobs.run_slot(job))
+        self.run(self.app.state.jobs.run_round())
 
     def monthly_report(self, month: str) -> MonthlyReport:
         async def load() -> MonthlyReport:
@@ -199,6 +197,11 @@ class District:
 
         return self.run(load())
 
+    def month_of(self, title: str, month: str) -> StationMonth:
+        """One station's line of a monthly report."""
+        wanted = self.register.stations[title]
+        return next(row for row in self.monthly_report(month).rows if row.station_id == wanted)
+
     def messages(self, person: str | None = None) -> list[str]:
         """Subjects of all messages written, or of those to one person, oldest first."""
 
@@ -208,6 +211,16 @@ class District:
                 if person is not None:
                     statement = statement.where(outbox.c.person_id == self.register.people[person])
                 return list((await connection.execute(statement.where(outbox.c.channel == "log"))).scalars())
+
+        return self.run(load())
+
+    def last_heard(self, title: str) -> int:
+        """Receipt of the newest heartbeat of a station, epoch ms."""
+
+        async def load() -> int:
+            async with self.centre.database.read() as connection:
+                states = await list_states(connection, self.register.district_id)
+            return states[self.register.stations[title]].received_ms
 
         return self.run(load())
 
