@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from collector.alerts import channels as plugins
 from collector.alerts import messages, queries
 from collector.alerts.channels.base import (
@@ -23,7 +21,7 @@ from collector.alerts.channels.base import (
     PermanentError,
     deliver,
 )
-from collector.db.engine import Database
+from collector.db.engine import Connection, Database
 from collector.people import queries as people
 from collector.people.queries import Person
 from collector.tickets import queries as tickets
@@ -51,7 +49,7 @@ def open_channels(keys: Keys) -> Mapping[str, OpenChannel]:
 
 
 async def tell(
-    connection: AsyncConnection,
+    connection: Connection,
     district_id: int,
     *,
     channels: Mapping[str, OpenChannel],
@@ -93,7 +91,7 @@ async def tell(
 
 
 async def _list_readers(
-    connection: AsyncConnection, ticket: Ticket, change: Change, persons: Mapping[int, Person]
+    connection: Connection, ticket: Ticket, change: Change, persons: Mapping[int, Person]
 ) -> list[Person]:
     """Who handles it and who gets a copy; of the end hear all who heard of the beginning."""
     ids = {ticket.assignee_id, *change.data.get("copied", ())}
@@ -117,7 +115,7 @@ async def send(database: Database, district_id: int, *, channels: Mapping[str, O
 
 
 async def _note(
-    connection: AsyncConnection, channel: Channel, message: Message, problem: DeliveryError | None, now_ms: int
+    connection: Connection, channel: Channel, message: Message, problem: DeliveryError | None, now_ms: int
 ) -> None:
     """Write down what became of an attempt."""
     if problem is None:

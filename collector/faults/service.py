@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from functools import cache
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from collector.areas import queries as areas
 from collector.areas.queries import AreaKind
+from collector.db.engine import Connection
 from collector.faults import queries, rules
 from collector.faults.areas import Place
 from collector.faults.cards import AREA_CARDS
@@ -32,7 +31,7 @@ def list_cards() -> Mapping[str, Card]:
 
 
 async def judge(
-    connection: AsyncConnection,
+    connection: Connection,
     district_id: int,
     *,
     period_s: int,
@@ -91,12 +90,12 @@ def _place(station: Station) -> Place:
     return Place(station_subject(station.station_id), area_subject(station.township_id), station.township)
 
 
-async def _district_subject(connection: AsyncConnection, district_id: int) -> str | None:
+async def _district_subject(connection: Connection, district_id: int) -> str | None:
     found = await areas.list_areas(connection, district_id, kind=AreaKind.DISTRICT)
     return area_subject(found[0].area_id) if found else None
 
 
-async def _limits(connection: AsyncConnection, district_id: int) -> Mapping[str, Mapping[str, object]]:
+async def _limits(connection: Connection, district_id: int) -> Mapping[str, Mapping[str, object]]:
     """Thresholds the district has set for itself, under `rules` in its settings."""
     for each in await areas.list_districts(connection):
         if each.district_id == district_id:

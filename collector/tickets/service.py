@@ -6,8 +6,7 @@ What the machine does with them (opening, verifying, closing) is in `collector.t
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from collector.db.engine import Connection
 from collector.errors import BadInputError, ConflictError, NotFoundError
 from collector.faults.rules.base import Translate
 from collector.faults.service import list_cards
@@ -27,7 +26,7 @@ _ALLOWED: Mapping[Action, frozenset[TicketState]] = {
 _HOW = {"self_recovered": "设备自行恢复", "confirmed": "修复已获证实"}
 
 
-async def require_ticket(connection: AsyncConnection, district_id: int, ticket_id: int) -> Ticket:
+async def require_ticket(connection: Connection, district_id: int, ticket_id: int) -> Ticket:
     ticket = await queries.get_ticket(connection, district_id, ticket_id)
     if ticket is None:
         raise NotFoundError(f"没有编号为 {ticket_id} 的工单。请从工单列表进入。")
@@ -54,7 +53,7 @@ def explain(change: Change, translate: Translate = str) -> str:
 
 
 async def acknowledge(
-    connection: AsyncConnection,
+    connection: Connection,
     ticket: Ticket,
     *,
     person_id: int,
@@ -85,7 +84,7 @@ async def acknowledge(
 
 
 async def comment(
-    connection: AsyncConnection, ticket: Ticket, *, person_id: int, version: int, note: str, now_ms: int
+    connection: Connection, ticket: Ticket, *, person_id: int, version: int, note: str, now_ms: int
 ) -> Ticket:
     """Write something into the history."""
     _require_text(note, "请写下备注内容。")
@@ -95,7 +94,7 @@ async def comment(
 
 
 async def wait(
-    connection: AsyncConnection,
+    connection: Connection,
     ticket: Ticket,
     *,
     person_id: int,
@@ -122,7 +121,7 @@ async def wait(
 
 
 async def reassign(
-    connection: AsyncConnection,
+    connection: Connection,
     ticket: Ticket,
     *,
     person_id: int,
@@ -152,7 +151,7 @@ async def reassign(
 
 
 async def resolve(
-    connection: AsyncConnection,
+    connection: Connection,
     ticket: Ticket,
     *,
     person_id: int,
@@ -182,7 +181,7 @@ async def resolve(
 
 
 async def _change(
-    connection: AsyncConnection,
+    connection: Connection,
     ticket: Ticket,
     action: Action,
     *,

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from collector.areas import queries as areas
 from collector.areas.queries import AreaKind
+from collector.db.engine import Connection
 from collector.faults import queries as faults
 from collector.faults.areas import SILENT
 from collector.faults.rules.base import Severity
@@ -40,7 +39,7 @@ class _Desk:
     places: Mapping[str, tuple[Where, UUID | None, str]]
 
 
-async def settle(connection: AsyncConnection, district_id: int, *, period_s: int, now_ms: int) -> list[Ticket]:
+async def settle(connection: Connection, district_id: int, *, period_s: int, now_ms: int) -> list[Ticket]:
     """Open, reopen, verify and close the tickets of a district. Returns those that changed."""
     standing = await faults.list_findings(connection, district_id)
     present = await queries.list_open(connection, district_id)
@@ -66,9 +65,7 @@ def key_of(row: Standing) -> str:
     return f"{row.rule}:{row.subject}"
 
 
-async def _open(
-    connection: AsyncConnection, district_id: int, row: Standing, desk: _Desk, now_ms: int
-) -> Ticket | None:
+async def _open(connection: Connection, district_id: int, row: Standing, desk: _Desk, now_ms: int) -> Ticket | None:
     where, area_id, place = desk.places.get(row.subject, desk.places[""])
     last = await queries.get_latest(connection, district_id, key_of(row))
     again = last is not None and last.closed_ms is not None and now_ms - last.closed_ms < REOPEN_MS
@@ -101,7 +98,7 @@ async def _open(
     return ticket
 
 
-async def _reopen(connection: AsyncConnection, last: Ticket, row: Standing, route: Route) -> Ticket | None:
+async def _reopen(connection: Connection, last: Ticket, row: Standing, route: Route) -> Ticket | None:
     return await queries.change_ticket(
         connection,
         last,
@@ -129,9 +126,7 @@ def _routed(route: Route) -> dict[str, Any]:
     return data
 
 
-async def _keep(
-    connection: AsyncConnection, ticket: Ticket, row: Standing, verify_ms: int, now_ms: int
-) -> Ticket | None:
+async def _keep(connection: Connection, ticket: Ticket, row: Standing, verify_ms: int, now_ms: int) -> Ticket | None:
     """The fault is there and so is its ticket: see whether anything about it is new."""
     if ticket.state is TicketState.VERIFYING:
         return await _doubt(connection, ticket, row, verify_ms, now_ms)
@@ -145,9 +140,7 @@ async def _keep(
     return None
 
 
-async def _doubt(
-    connection: AsyncConnection, ticket: Ticket, row: Standing, verify_ms: int, now_ms: int
-) -> Ticket | None:
+async def _doubt(connection: Connection, ticket: Ticket, row: Standing, verify_ms: int, now_ms: int) -> Ticket | None:
     """The fault is there while its end was being verified. A person's word is given time, the machine's is not."""
     recovered_ms = ticket.recovered_ms or 0
     if ticket.resolution is None:
@@ -166,7 +159,7 @@ async def _doubt(
     return await _move(connection, ticket, Action.UNCONFIRMED, now_ms, data=data, values=values, told=False)
 
 
-async def _fade(connection: AsyncConnection, ticket: Ticket, verify_ms: int, now_ms: int) -> Ticket | None:
+async def _fade(connection: Connection, ticket: Ticket, verify_ms: int, now_ms: int) -> Ticket | None:
     """The fault is gone: verify, then close."""
     if ticket.state is not TicketState.VERIFYING:
         values: dict[str, Any] = {"state": TicketState.VERIFYING, "recovered_ms": now_ms, "part_of": None}
@@ -180,7 +173,7 @@ async def _fade(connection: AsyncConnection, ticket: Ticket, verify_ms: int, now
 
 
 async def _move(
-    connection: AsyncConnection,
+    connection: Connection,
     ticket: Ticket,
     action: Action,
     now_ms: int,
@@ -196,7 +189,7 @@ async def _move(
     return changed
 
 
-async def _load_desk(connection: AsyncConnection, district_id: int) -> _Desk:
+async def _load_desk(connection: Connection, district_id: int) -> _Desk:
     places: dict[str, tuple[Where, UUID | None, str]] = {"": (Where(None, None), None, "")}
     for area in await areas.list_areas(connection, district_id):
         if area.kind is AreaKind.TOWNSHIP:
