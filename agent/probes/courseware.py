@@ -116,7 +116,7 @@ class CoursewareSensor:
             start = job.offset
             outcome = self._attempt(job, budget)
             budget -= job.offset - start
-            self.job = job if outcome is None and path in self.settling else None
+            self.job = job if outcome is None else None
             if outcome is not None and not outcome.hole:
                 ledger.note_read(path, seen.version, outcome, since=seen.since)
                 del self.settling[path]
@@ -132,16 +132,16 @@ class CoursewareSensor:
         return Job(root, path, version)
 
     def _attempt(self, job: Job, budget: int) -> Outcome | None:
+        """Read on; None when there is more to read, or another file by now: the next scan sees which."""
         try:
             return job.proceed(budget)
         except FileChangedError:
-            del self.settling[job.path]
+            return None
         except OSError as error:
-            if error.errno not in _GONE:
-                finding = _media.Finding(_media.UNREADABLE, os.strerror(error.errno or 0))
-                return Outcome(finding=finding, again=True)
-            del self.settling[job.path]
-        return None
+            if error.errno in _GONE:
+                return None
+            finding = _media.Finding(_media.UNREADABLE, os.strerror(error.errno or 0))
+            return Outcome(finding=finding, again=True)
 
     def _count_incoming(self, ledger: Ledger, tree: _tree.Tree) -> int:
         """Files on their way: not settled, with holes, empty, or under the name of a download that still runs."""

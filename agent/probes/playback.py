@@ -110,7 +110,7 @@ class PlaybackSensor:
         origin = Origin(_journal.sid_of(path.name) or path.name, "mpv", "journal")
         taken = _after(before, lines, offset, teller.take(before.thread, lines, origin))
         quiet_ms = self._quiet_ms(path.name, size, teller.now)
-        said_so = offset == size and any(line.ev == "exit" for line in lines)
+        said_so = any(line.ev == "exit" for line in lines)
         silent = offset == before.offset and self._is_gone(taken, quiet_ms, teller.now)
         if said_so or silent:
             self.quiet.pop(path.name, None)
@@ -165,9 +165,9 @@ def _read_memo(memo: str | None) -> Taken:
 
 def _delete(paths: Sequence[Path]) -> None:
     for path in paths:
-        # One that cannot be deleted stays marked as finished in the memo and is tried again.
+        # One that is gone is fine; one that cannot be deleted stays marked as finished in the memo and is tried again.
         with suppress(OSError):
-            path.unlink(missing_ok=True)
+            path.unlink()
 
 
 PROBE = Probe(

@@ -79,11 +79,12 @@ def test_a_lesson_is_not_taken_in_before_it_has_been_the_same_for_a_minute(folde
     assert folder.look()["files"] == 1
 
 
-def test_two_looks_are_needed_however_long_the_time_between(folder: Folder) -> None:
+def test_two_looks_are_needed_even_if_no_time_is(folder: Folder) -> None:
+    folder.settings = folder.settings.model_copy(update={"settle_s": 0})
+    folder.restart()
     folder.put("a.mp4", media.mp4())
-    folder.clock.advance(hours=5)
-    folder.look()
-    assert folder.rig.facts == []
+    assert folder.look()["files"] == 0
+    assert folder.look()["files"] == 1
 
 
 def test_a_lesson_that_still_grows_waits(folder: Folder) -> None:
@@ -287,6 +288,12 @@ def test_a_folder_swapped_for_a_link_leads_nowhere(folder: Folder, tmp_path: Pat
         _tree.open_beneath(os.fsencode(folder.root), b"sub/a.mp4")
 
 
+def test_a_file_swapped_for_a_link_is_not_read(folder: Folder) -> None:
+    (folder.root / "a.mp4").symlink_to("/etc/passwd")
+    with pytest.raises(OSError, match="Too many levels"):
+        _tree.open_beneath(os.fsencode(folder.root), b"a.mp4")
+
+
 def test_a_file_swapped_for_a_pipe_is_not_read(folder: Folder) -> None:
     os.mkfifo(folder.root / "a.mp4")
     with pytest.raises(OSError, match="not a regular file"):
@@ -346,6 +353,55 @@ def test_a_large_file_is_read_over_several_looks_and_hashed_right(folder: Folder
     assert folder.sensor.job.offset == 1024 * 1024
     folder.look(3)
     assert folder.rig.told("courseware.received")[0]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_two_large_files_share_the_budget_and_the_first_is_finished_first(folder: Folder) -> None:
+    for name in ("a.htm", "b.htm"):
+        folder.put(name, b"<html>" + os.urandom(2 * 1024 * 1024))
+    folder.settings = folder.settings.model_copy(update={"budget_mib": 1})
+    folder.restart()
+    folder.look(5)
+    assert len(folder.rig.facts) == 1
+    folder.look(3)
+    assert folder.rig.kinds() == ["courseware.received"] * 2
+
+
+def test_small_files_share_the_budget(folder: Folder) -> None:
+    for number in range(4):
+        folder.put(f"{number}.htm", b"<html>" + os.urandom(1024 * 1024 - 6))
+    folder.settings = folder.settings.model_copy(update={"budget_mib": 2})
+    folder.restart()
+    folder.look(3)
+    assert len(folder.rig.facts) == 2
+
+
+def test_a_look_without_news_writes_nothing(folder: Folder) -> None:
+    folder.put("a.mp4", media.mp4())
+    folder.settle()
+    assert folder.sensor.read(folder.clock.now()).memo == {}
+
+
+def test_the_monotonic_time_of_another_boot_is_not_told(folder: Folder) -> None:
+    folder.put("a.mp4", media.mp4())
+    folder.settle()
+    folder.clock.reboot("c" * 32)
+    state = folder.look()
+    assert state["last_received_ms"] is not None
+    assert state["last_received_mono"] is None
+
+
+@pytest.mark.parametrize(("depth", "files"), [(_tree.MAX_DEPTH, 1), (_tree.MAX_DEPTH + 1, 0)])
+def test_folders_are_followed_eight_deep(folder: Folder, depth: int, files: int) -> None:
+    folder.put("d/" * depth + "a.mp4", media.mp4())
+    assert folder.settle()["files"] == files
+
+
+def test_a_path_with_dots_has_the_key_of_the_path_without() -> None:
+    assert (
+        memo_key("/srv/x/../courseware/./a b.mp4")
+        == memo_key(b"/srv/courseware/a b.mp4")
+        == "/srv/courseware/a%20b.mp4"
+    )
 
 
 def test_the_disk_is_left_to_the_player_while_a_lesson_runs(folder: Folder) -> None:

@@ -177,6 +177,18 @@ def test_a_seek_to_the_end_gains_no_content_and_is_flagged(station: Station, pla
     assert station.ended()["flags"] == ["seek_to_end"]
 
 
+def test_a_slow_seek_plays_nothing_while_it_lasts(station: Station, player: Player) -> None:
+    player.start()
+    player.run(20)
+    player.say("seek", was=20, pos=500)
+    station.clock.advance(seconds=9)
+    player.seek_to(500)
+    player.run(20)
+    player.end()
+    station.look()
+    assert (station.ended()["played_s"], station.ended()["segments"]) == (40, "0[.]20[,]500[.]520")
+
+
 def test_a_jump_no_seek_was_told_of_gains_no_content(station: Station, player: Player) -> None:
     player.start()
     player.run(30)
@@ -361,6 +373,7 @@ def test_a_crash_before_the_journal_is_deleted_tells_nothing_twice(station: Stat
     player.exit()
     station.rig.look_and_crash(station.sensor, station.clock.now())
     assert player.path.exists()
+    player.start()  # Somebody writes on after the player has left.
     station.restart()
     station.look()
     assert station.rig.kinds() == ["playback.started", "playback.ended"]
@@ -388,6 +401,12 @@ def test_finishing_twice_does_no_harm(station: Station, player: Player) -> None:
     reading.done()
     reading.done()
     assert not player.path.exists()
+
+
+def test_a_look_without_news_writes_nothing(station: Station, player: Player) -> None:
+    player.start()
+    station.look()
+    assert station.sensor.read(station.clock.now()).memo == {}
 
 
 def test_a_journal_somebody_deletes_ends_its_playing(station: Station, player: Player) -> None:
@@ -558,7 +577,7 @@ def test_a_lesson_in_a_loop_for_days_stays_a_short_line(station: Station, player
     for _ in range(3):
         station.look()
     assert station.ended()["content_s"] == 25
-    assert len(station.ended()["segments"]) < 5000
+    assert len(station.ended()["segments"]) < 2500
 
 
 def test_segments_that_overlap_count_once() -> None:
@@ -630,7 +649,9 @@ def test_an_mpv_run_that_our_journal_has_is_not_told_from_its_log(station: Stati
 def test_a_real_vlc_log_tells_its_playings_by_the_time_of_arrival(station: Station, vlc_log: Log) -> None:
     vlc_log.write_until(b"using video decoder module")
     assert station.look_after(5) == {"playing": ["乡村振兴 第3讲"], "source": "log"}
-    station.look_after(70)
+    vlc_log.write_until(b"using audio decoder module")
+    station.look_after(30)
+    station.look_after(40)
     vlc_log.write_until(b"EOF reached")
     station.look_after(20)
     ended = station.ended()
