@@ -96,7 +96,7 @@ def read_facts(station_id: int, events: Iterable[StoredEvent], *, zone: ZoneInfo
         data = _data(event)
         match data:
             case kinds.PlaybackStarted():
-                facts.playbacks.append(_playback(station_id, event, data, zone))
+                facts.playbacks.append(_playback(station_id, event, data))
             case kinds.SessionClaimed():
                 facts.claims.append(_claim(station_id, event, data, zone))
             case kinds.CoursewareFile():
@@ -121,6 +121,8 @@ def moment(ms: float) -> int:
 
 def clean(text: str, limit: int) -> str:
     """At most `limit` characters without control characters and lone surrogates, which databases refuse."""
+    if text.isprintable():
+        return text[:limit]
     return "".join(sign for sign in text if unicodedata.category(sign) not in _NO_TEXT)[:limit]
 
 
@@ -139,8 +141,8 @@ def _data(event: StoredEvent) -> kinds.Data | None:
         return None
 
 
-def _playback(station_id: int, event: StoredEvent, data: kinds.PlaybackStarted, zone: ZoneInfo) -> Playback:
-    """One observation of a playing; `usage.playing.join` makes one row out of all of them."""
+def _playback(station_id: int, event: StoredEvent, data: kinds.PlaybackStarted) -> Playback:
+    """One observation of a playing; `usage.playing.join` makes one row out of all of them and gives it its day."""
     progress = data if isinstance(data, kinds.PlaybackProgress) else None
     reason = data.reason if isinstance(data, kinds.PlaybackEnded) else None
     played_s = progress.played_s if progress else 0.0
@@ -158,14 +160,14 @@ def _playback(station_id: int, event: StoredEvent, data: kinds.PlaybackStarted, 
         end_ms=begin_ms,
         seen_ms=moment(event.booked_ms) if is_witness else None,
         begun=progress is None,
-        day=day_of(begin_ms, zone),
-        month=month_of(begin_ms, zone),
+        day=0,
+        month=0,
         reason=reason,
         content_s=progress.content_s if progress else 0.0,
         played_s=played_s,
         segments=clean(progress.segments, 20_000) if progress else "",
         minutes=_minutes(progress.minutes) if progress else {},
-        flags=sorted({clean(flag, 40) for flag in progress.flags}) if progress else [],
+        flags=[clean(flag, 40) for flag in progress.flags] if progress else [],
         uncertain=event.uncertain,
         session_id=None,
     )

@@ -154,31 +154,27 @@ async def _put_sessions(books: Books, old: Sequence[StudySession], new: Mapping[
 
 async def _tally(books: Books, events: Iterable[StoredEvent]) -> None:
     """Count facts stored and declared lost, each seq once however often it is folded."""
-    read = list(events)
+    grouped: dict[tuple[str, int], list[StoredEvent]] = {}
+    for event in events:
+        grouped.setdefault((event.stream, event.booked_month), []).append(event)
     whose = (books.connection, books.district_id, books.station_id)
-    found = await queries.list_tallies(*whose, {each.stream for each in read})
-    changed: dict[tuple[str, int], Tally] = {}
-    for event in read:
-        key = (event.stream, event.booked_month)
-        before = changed.get(key) or found.get(key) or Tally(event.stream, event.booked_month, 0, 0, 0, None)
-        changed[key] = _count(before, event)
-    await queries.put_tallies(*whose, [each for key, each in changed.items() if each != found.get(key)])
+    found = await queries.list_tallies(*whose, {stream for stream, _ in grouped})
+    counted = [_count(found.get(key) or Tally(*key, 0, 0, 0, None), each) for key, each in grouped.items()]
+    await queries.put_tallies(*whose, counted)
 
 
-def _count(tally: Tally, event: StoredEvent) -> Tally:
-    last = gap_last(event)
-    upto = event.seq if last is None else last
-    if upto <= tally.through:
-        return tally
-    new = upto - max(event.seq - 1, tally.through)
-    moments = [each for each in (tally.last_ms, None if event.uncertain else event.booked_ms) if each is not None]
-    return replace(
-        tally,
-        stored=tally.stored + (new if last is None else 0),
-        lost=tally.lost + (0 if last is None else new),
-        through=upto,
-        last_ms=max(moments, default=None),
-    )
+def _count(tally: Tally, events: Iterable[StoredEvent]) -> Tally:
+    stored, lost, through, last_ms = tally.stored, tally.lost, tally.through, tally.last_ms
+    for event in events:
+        last = gap_last(event)
+        if last is None:
+            stored += event.seq > through
+        else:
+            lost += max(0, last - max(event.seq - 1, through))
+        through = max(through, event.seq if last is None else last)
+        if not event.uncertain:
+            last_ms = max(last_ms or 0, event.booked_ms)
+    return replace(tally, stored=stored, lost=lost, through=through, last_ms=last_ms)
 
 
 def _by_day(rows: Iterable[T]) -> dict[int, list[T]]:
