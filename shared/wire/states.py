@@ -8,7 +8,10 @@ class State(BaseModel):
 
 
 class CoursewareState(State):
-    """The watched directory. Times are epoch ms by the station's clock; `corrupt` names at most ten broken files."""
+    """The watched directory. Times are epoch ms by the station's clock; `corrupt` names at most ten broken files.
+
+    `capped` says that the walk stopped at its limit of files, so that the figures are too small.
+    """
 
     files: int | None = None
     bytes: int | None = None
@@ -18,6 +21,7 @@ class CoursewareState(State):
     corrupt: list[str] = []
     digest: str = ""
     readable: bool = True
+    capped: bool = False
 
 
 class PlaybackState(State):
