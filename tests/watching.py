@@ -29,7 +29,7 @@ PLAN = {"宝轮镇": ["爱国社区", "红星村", "老林村", "紫兰村"], "�
 
 @dataclass
 class Watch:
-    """`probes` are the states each station reports; stations in `silent` report nothing. Starts at 14:40 in Beijing."""
+    """`probes` are the states each station reports; stations in `silent` report nothing. Starts at 18:40 in Beijing."""
 
     database: Database
     district: SmallDistrict

@@ -1,0 +1,219 @@
+"""Each channel against a real server on this machine."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from pydantic import SecretStr
+
+from collector.alerts.channels import log, mail, webhook
+from collector.alerts.channels.base import (
+    Channel,
+    DeliveryError,
+    Keys,
+    Message,
+    OpenChannel,
+    PermanentError,
+    TemporaryError,
+    deliver,
+)
+
+# apprise imports a module of the standard library that Python 3.13 drops; it has a way of its own for then.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+NOW_MS = 1_788_000_000_000
+SECRET = SecretStr("whsec-geheim")
+
+
+def _message(address: str) -> Message:
+    return Message(
+        district_id=510802,
+        message_id=7,
+        ticket_id=3,
+        person_id=2,
+        channel="any",
+        address=address,
+        subject="▲重要 · 宝轮镇 红星村 · 磁盘快满了",
+        body="情况：课件盘只剩 1%\n处理人：张三 <b>",
+        data={"action": "opened", "ticket": 3},
+        tries=1,
+        created_ms=NOW_MS,
+    )
+
+
+def _deliver(channel: Channel, keys: Keys, address: str) -> DeliveryError | None:
+    send = channel.open(keys)
+    assert send is not None
+    return asyncio.run(deliver(OpenChannel(channel, send), _message(address), now_ms=NOW_MS))
+
+
+class Mailbox:
+    """What an SMTP server took in; it answers `reply`."""
+
+    def __init__(self, reply: str = "250 OK") -> None:
+        self.reply = reply
+        self.letters: list[tuple[list[str], EmailMessage]] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        letter = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(letter, EmailMessage)
+        self.letters.append((envelope.rcpt_tos, letter))
+        return self.reply
+
+
+@contextmanager
+def smtp(mailbox: Mailbox) -> Iterator[Keys]:
+    controller = Controller(mailbox, hostname="127.0.0.1", port=_free_port())
+    controller.start()
+    try:
+        yield Keys(mail_url=SecretStr(f"mailto://127.0.0.1:{controller.port}?from=centre@example.cn"))
+    finally:
+        controller.stop()
+
+
+def test_mail_arrives_in_plain_text_at_one_address() -> None:
+    mailbox = Mailbox()
+    with smtp(mailbox) as keys:
+        assert _deliver(mail.CHANNEL, keys, "zhang+1@example.cn") is None
+    ((recipients, letter),) = mailbox.letters
+    assert recipients == ["zhang+1@example.cn"]
+    assert letter["subject"] == "▲重要 · 宝轮镇 红星村 · 磁盘快满了"
+    assert "centre@example.cn" in letter["from"]
+    body = letter.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().splitlines()[:2] == ["情况：课件盘只剩 1%", "处理人：张三 <b>"]
+
+
+def test_a_mail_server_that_refuses_is_tried_again() -> None:
+    with smtp(Mailbox("451 try later")) as keys:
+        problem = _deliver(mail.CHANNEL, keys, "zhang@example.cn")
+    assert isinstance(problem, TemporaryError)
+
+
+def test_a_mail_server_that_is_not_there_is_tried_again() -> None:
+    keys = Keys(mail_url=SecretStr(f"mailto://user:hunter2@127.0.0.1:{_free_port()}?from=centre@example.cn"))
+    problem = _deliver(mail.CHANNEL, keys, "zhang@example.cn")
+    assert isinstance(problem, TemporaryError)
+    assert "hunter2" not in str(problem)
+
+
+def test_a_mail_address_that_is_none_is_given_up() -> None:
+    keys = Keys(mail_url=SecretStr("nonsense://"))
+    assert isinstance(_deliver(mail.CHANNEL, keys, "zhang@example.cn"), PermanentError)
+
+
+class _Hook(BaseHTTPRequestHandler):
+    """Keeps every request in the server's `taken`, answers its `status`."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.taken.append((dict(self.headers), body))  # type: ignore[attr-defined]
+        self.send_response(self.server.status)  # type: ignore[attr-defined]
+        self.send_header("location", "/elsewhere")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_args: Any) -> None:
+        """Say nothing on the terminal."""
+
+
+@contextmanager
+def hook(status: int = 204) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hook)
+    server.taken, server.status = [], status  # type: ignore[attr-defined]
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/in?key=geheim", server.taken  # type: ignore[attr-defined]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_webhook_gets_a_cloud_event() -> None:
+    with hook() as (url, taken):
+        assert _deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), url) is None
+    ((headers, body),) = taken
+    assert headers["content-type"].startswith("application/cloudevents+json")
+    event = json.loads(body)
+    assert event | {"data": None} == {
+        "specversion": "1.0",
+        "id": "510802-7",
+        "source": "/districts/510802",
+        "type": "cn.yuanjiao.ticket.opened",
+        "subject": "tickets/3",
+        "time": "2026-08-29T10:40:00.000+00:00",
+        "datacontenttype": "application/json",
+        "data": None,
+    }
+    assert event["data"]["ticket"] == 3
+
+
+def test_a_webhooks_receiver_can_check_that_the_centre_signed_these_bytes() -> None:
+    with hook() as (url, taken):
+        _deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), url)
+    ((headers, body),) = taken
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("510802-7", "1788000000")
+    digest = hmac.digest(b"whsec-geheim", b"510802-7.1788000000." + body, hashlib.sha256)
+    assert headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(301, PermanentError), (404, PermanentError), (410, PermanentError), (429, TemporaryError), (503, TemporaryError)],
+)
+def test_a_webhooks_answer_decides_whether_it_is_tried_again(status: int, kind: type[DeliveryError]) -> None:
+    with hook(status) as (url, taken):
+        problem = _deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), url)
+    assert type(problem) is kind
+    assert str(problem) == f"the webhook answered {status}"
+    assert len(taken) == 1
+
+
+@pytest.mark.parametrize("address", ["zhang", "ftp://example.cn/x", "http://[::bad"])
+def test_a_webhook_address_that_is_none_is_given_up(address: str) -> None:
+    assert isinstance(_deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), address), PermanentError)
+
+
+def test_a_webhook_nobody_listens_at_is_tried_again() -> None:
+    address = f"http://127.0.0.1:{_free_port()}/"
+    problem = _deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), address)
+    assert isinstance(problem, TemporaryError)
+    assert str(problem) == "the webhook could not be reached (ConnectError)"
+
+
+def test_neither_the_secret_nor_the_webhooks_address_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, logger="httpx"), hook() as (url, _):
+        _deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), url)
+    assert "geheim" not in caplog.text
+
+
+def test_the_log_names_ticket_and_person(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert _deliver(log.CHANNEL, Keys(), "person/2") is None
+    assert "alert.told ticket=3 person=2 ▲重要 · 宝轮镇 红星村 · 磁盘快满了" in caplog.text
+
+
+def test_channels_without_keys_stay_shut() -> None:
+    assert mail.CHANNEL.open(Keys()) is None
+    assert webhook.CHANNEL.open(Keys()) is None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
