@@ -36,6 +36,7 @@ CREATE TABLE memo (probe TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, 
 """
 VERSION = 1
 _DAY_MS = 86_400_000
+_STEP = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +98,16 @@ class Spool:
         ValueError for a fact that is not JSON.
         """
         with self._lock:
-            if facts and self._bytes() > self._limits.max_bytes and not self._forget_stored(_DAY_MS * 365_000):
+            if facts and self._bytes() > self._limits.max_bytes and not self._forget_stored(now.wall_ms):
                 raise SpoolFullError
             try:
                 return self._write(facts, now, probe, memo)
             except sqlite3.Error as error:
-                if not self._drop_ballast():
-                    raise self._failure(error) from error
+                self._recover(error, now)
             try:
                 return self._write(facts, now, probe, memo)
             except sqlite3.Error as error:
-                raise self._failure(error) from error
+                raise SpoolError(f"{SpoolError.__doc__} ({error})") from error
 
     def recall(self, probe: str) -> dict[str, str]:
         """Everything a probe has remembered."""
@@ -158,9 +158,12 @@ class Spool:
                 if no == self._no():
                     self._begin(now, {"reason": "corrupt", "previous": stream, "previous_last": last})
                 return
-            with self._db:
-                self._declare_forgotten(no, stored, last, now)
-                self._db.execute("UPDATE streams SET stored = ? WHERE no = ?", (stored, no))
+            try:
+                self._move_cursor(no, stored, last, now)
+            except sqlite3.Error as error:
+                self._recover(error, now, needed=False)
+                self._move_cursor(no, stored, last, now)
+                self._forget_stored(now.wall_ms)
 
     def hold(self, stream: str, now: Instant) -> None:
         """Stop sending a stream whose history the centre disputes; its lines stay here. A new stream goes on."""
@@ -266,6 +269,11 @@ class Spool:
             self._db.executemany("INSERT INTO memo VALUES (?, ?, ?)", rescued.memo)
         self._begin(now, {"reason": "corrupt", "previous": previous, "previous_last": last})
 
+    def _move_cursor(self, no: int, stored: int, last: int, now: Instant) -> None:
+        with self._db:
+            self._declare_forgotten(no, stored, last, now)
+            self._db.execute("UPDATE streams SET stored = ? WHERE no = ?", (stored, no))
+
     def _declare_forgotten(self, no: int, stored: int, last: int, now: Instant) -> None:
         """Put a gap line where a centre that went back asks for lines that are forgotten here."""
         oldest = self._one("SELECT min(seq) FROM lines WHERE no = ?", no)
@@ -276,19 +284,28 @@ class Spool:
             row = (no, stored + 1, floor, now.wall_ms, line, base)
             self._db.execute("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    def _forget_stored(self, before_ms: int) -> int:
-        """Delete lines the centre has that were recorded before a moment. Returns how many."""
+    def _forget_stored(self, until_ms: int) -> int:
+        """Delete lines the centre has that were recorded up to a moment. Returns how many.
+
+        In small steps: on a full disk one large step would need more room in the WAL than the ballast has given.
+        """
         forgotten = 0
         for no, stored in self._db.execute("SELECT no, stored FROM streams").fetchall():
-            query = "SELECT max(seq) FROM lines WHERE no = ? AND upto <= ? AND at_ms < ?"
-            upto = self._one(query, no, stored, before_ms)
-            if upto is None:
-                continue
-            with self._db:
-                head = self._one("SELECT hash FROM lines WHERE no = ? AND seq = ?", no, upto)
-                self._db.execute("UPDATE streams SET base = ? WHERE no = ?", (head, no))
-                forgotten += self._db.execute("DELETE FROM lines WHERE no = ? AND seq <= ?", (no, upto)).rowcount
+            while step := self._forget_step(no, stored, until_ms):
+                forgotten += step
         return forgotten
+
+    def _forget_step(self, no: int, stored: int, until_ms: int) -> int:
+        query = "SELECT seq, hash FROM lines WHERE no = ? AND upto <= ? AND at_ms <= ? ORDER BY seq LIMIT ?"
+        rows = self._db.execute(query, (no, stored, until_ms, _STEP)).fetchall()
+        if not rows:
+            return 0
+        last, head = rows[-1]
+        with self._db:
+            self._db.execute("UPDATE streams SET base = ? WHERE no = ?", (head, no))
+            self._db.execute("DELETE FROM lines WHERE no = ? AND seq <= ?", (no, last))
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return len(rows)
 
     def _bytes(self) -> int:
         """Bytes in use: free pages inside the file do not count, they are written next."""
@@ -307,18 +324,22 @@ class Spool:
         except OSError:
             self._ballast.unlink(missing_ok=True)
 
-    def _drop_ballast(self) -> bool:
-        """Give the ballast's room to the spool. False when it was used already."""
-        if not self._ballast.exists():
-            return False
-        self._ballast.unlink()
-        log.error("spool.disk_full the ballast has been given up")
-        return True
+    def _recover(self, error: sqlite3.Error, now: Instant, *, needed: bool = True) -> None:
+        """After a failed write: on a full disk make room from what the centre has, else open the file anew.
 
-    def _failure(self, error: sqlite3.Error) -> SpoolError:
-        """Close and reopen after a failed write, for nothing about the old handle can be trusted."""
+        The ballast serves this housekeeping only, for on a full disk not even a DELETE succeeds; were it given to new
+        records, nothing could ever be forgotten again. Raises SpoolFullError when room is `needed` and none came.
+        """
         log.error("spool.write_failed error=%s", error)
-        full = "full" in str(error)
-        self._db.close()
-        self._db = self._open()
-        return SpoolFullError() if full else SpoolError(f"{SpoolError.__doc__} ({error})")
+        if "full" not in str(error):
+            self._db.close()
+            self._db = self._open()
+            return
+        self._ballast.unlink(missing_ok=True)
+        try:
+            forgotten = self._forget_stored(now.wall_ms)
+        except sqlite3.Error:
+            forgotten = 0
+        if needed and not forgotten:
+            self._lay_ballast()
+            raise SpoolFullError from error

@@ -51,9 +51,8 @@ class Uplink:
 
     def tick(self, now: Instant) -> None:
         """Push when a heartbeat is due or lines have waited long enough, as far as pace and backoff allow."""
-        if now.mono_ms < self._not_before_ms or not self._is_due(now):
-            return
-        self.push(now)
+        if self._is_due(now) and now.mono_ms >= self._not_before_ms:
+            self.push(now)
 
     def push(self, now: Instant) -> bool:
         """Push once, now. True when the centre took it."""

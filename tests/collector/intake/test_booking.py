@@ -1,0 +1,30 @@
+from collector.intake.booking import Booked, book
+from shared.wire.v1 import Event, Heartbeat, SpoolReport
+
+NOW_MS = 1_790_000_000_000
+HEARTBEAT = Heartbeat(wall=0, mono=1_000_000, boot="b1", spool=SpoolReport(last=1, waiting=0, bytes=0))
+
+
+def booked(*, at: int, boot: str, mono: int) -> Booked:
+    event = Event(seq=1, kind="note", at=at, boot=boot, mono=mono, data={})
+    return book(event, heartbeat=HEARTBEAT, received_ms=NOW_MS, anchors={"b0": NOW_MS - 9_000_000})
+
+
+def test_within_the_present_boot_time_is_counted_back_from_receipt() -> None:
+    assert booked(at=5, boot="b1", mono=400_000) == Booked(NOW_MS - 600_000, uncertain=False)
+
+
+def test_a_clock_in_1970_books_rightly_all_the_same() -> None:
+    assert booked(at=0, boot="b1", mono=1_000_000) == Booked(NOW_MS, uncertain=False)
+
+
+def test_an_earlier_boot_is_placed_by_its_anchor() -> None:
+    assert booked(at=5, boot="b0", mono=1_000) == Booked(NOW_MS - 8_999_000, uncertain=False)
+
+
+def test_a_boot_nobody_ever_heard_keeps_its_own_time_flagged() -> None:
+    assert booked(at=123, boot="b9", mono=1_000) == Booked(123, uncertain=True)
+
+
+def test_nothing_is_booked_into_the_future() -> None:
+    assert booked(at=5, boot="b1", mono=2_000_000) == Booked(NOW_MS, uncertain=True)
