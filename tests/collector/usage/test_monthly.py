@@ -1,11 +1,13 @@
+import io
 import json
 
 import pytest
+from openpyxl import load_workbook
 
 from collector.db.engine import Database
 from collector.errors import NotFoundError
 from collector.usage import report_queries, service
-from collector.usage.reports import monthly
+from collector.usage.reports import monthly, monthly_excel
 from collector.usage.reports.base import MonthlyReport, Standing
 from shared.months import BEIJING
 from tests.collector.usage.conftest import Tell
@@ -131,6 +133,23 @@ def test_a_district_or_township_nobody_knows_is_not_found(tell: Tell) -> None:
         async with database.read() as connection:
             with pytest.raises(NotFoundError):
                 await service.monthly_report(connection, 1, 202609, now_ms=NOW_MS, zone=BEIJING)
+
+    tell(story)
+
+
+def test_screen_and_excel_are_one_query(tell: Tell) -> None:
+    async def story(database: Database) -> None:
+        district = await plant(database)
+        for number, station in enumerate(district.stations.values(), 1):
+            facts = [*plays("甲", "2026-09-10 19:00", minutes=40), received("乙", "2026-09-10 02:00")]
+            await append(database, station, [*facts, claim("2026-09-10 19:00", "2026-09-10 20:00", people=number)])
+            await hear(database, station, at_ms=NOW_MS, last=5)
+        await fold(database)
+        report = await _report(database)
+        sheet = load_workbook(io.BytesIO(monthly_excel.REPORT.render(report)), data_only=True)["月报表"]
+        shown = [[cell.value for cell in row[1:9]] for row in sheet["A5:J7"]]
+        assert shown == [[row.title, *monthly_excel.counts_of(row), row.played_text] for row in report.rows]
+        assert [row[1:7] for row in shown] == [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 2, 2], [1, 1, 1, 1, 3, 3]]
 
     tell(story)
 
