@@ -35,8 +35,8 @@ format: $(INSTALLED) ## write the formatting that lint asks for
 	@$(BIN)/ruff check --fix --quiet --exit-zero
 	@$(BIN)/ruff format --quiet
 
-bench: setup ## every benchmark, as lines of JSON; BENCH=intake runs one
-	@for file in bench/$(or $(BENCH),[a-z]*).py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
+bench: setup ## the benchmarks, as lines of JSON; BENCH=intake runs one
+	@for bench in $(or $(BENCH),agent_footprint intake pages); do $(BIN)/python -m bench.$$bench || exit 1; done
 
 lock: $(INSTALLED) ## work the lock files out anew from pyproject.toml and package.json
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements.lock
