@@ -1,0 +1,32 @@
+"""The server under load: `centre` is the product without its periodic jobs, `bare` only reads the body."""
+
+import sys
+from typing import Any
+
+import uvicorn
+
+from collector.app import create_app
+from collector.settings import Settings
+
+
+async def bare(scope: Any, receive: Any, send: Any) -> None:
+    """The least an ASGI application can do with a push."""
+    if scope["type"] != "http":
+        raise NotImplementedError("no life span")
+    more = True
+    while more:
+        more = (await receive()).get("more_body", False)
+    body = b'{"stored":1}'
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def main() -> None:
+    target, port = sys.argv[1:3]
+    app = bare if target == "bare" else create_app(Settings(), with_jobs=False)
+    uvicorn.run(app, port=int(port), access_log=False, log_level="warning", timeout_keep_alive=900)
+
+
+if __name__ == "__main__":
+    main()
