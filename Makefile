@@ -8,7 +8,7 @@ FRONT_END := node_modules/.installed
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint check format bench lock clean
+.PHONY: help setup demo test lint check format bench lock
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -42,9 +42,6 @@ lock: $(INSTALLED) ## work the lock files out anew from pyproject.toml and packa
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements.lock
 	@$(COMPILE) --group node -o requirements-node.lock
 	@npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
-
-clean: ## remove all that setup, test and lint have made
-	@rm -rf .venv node_modules build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 COMPILE := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	--python-version 3.11 --quiet
