@@ -1,7 +1,11 @@
-"""An office to test pages in: a district with people who can sign in, and states of stations made to order."""
+"""An office to test pages in: a district with people who can sign in, and states of stations made to order.
+
+One browser at a time: each runs the application, and the application closes its database behind it.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,7 +26,7 @@ from tests.districts import SmallDistrict, plant_district
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
 BOOT = "b0" * 16
-STREAM = "5a" * 16
+STREAM = "1" * 32
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,18 @@ class Office:
     def client(self) -> TestClient:
         return TestClient(self.app, base_url="http://127.0.0.1:8440", follow_redirects=False)
 
-    def signed_in(self, name: str) -> TestClient:
+    @contextmanager
+    def signed_in(self, name: str) -> Iterator[TestClient]:
         """A browser in which this person has used a sign-in link."""
-        client = self.client()
         token = write(
             self.url,
             lambda connection: service.make_link(
                 connection, self.district.district_id, self.district.people[name], now_ms=self.now_ms
             ),
         )
-        client.post(f"/signin/link/{token}")
-        return client
+        with self.client() as client:
+            client.post(f"/signin/link/{token}")
+            yield client
 
     @property
     def now_ms(self) -> int:
@@ -56,7 +61,8 @@ class Office:
 
 def open_office(url: str, plan: dict[str, list[str]], clock: ManualClock, **settings: Any) -> Office:
     district = asyncio.run(_plant(url, plan, clock))
-    return Office(url, create_app(Settings(database=url, **settings), clock=clock, with_jobs=False), clock, district)
+    app = create_app(Settings(database=url, **settings), clock=clock, with_jobs=False)
+    return Office(url, app, clock, district)
 
 
 def write(url: str, act: Callable[[Connection], Awaitable[T]]) -> T:
@@ -90,6 +96,7 @@ async def hear(
     received_ms: int,
     probes: dict[str, ProbeReport] | None = None,
     waiting: int = 0,
+    last: int = 0,
     wall_ms: int | None = None,
 ) -> None:
     """Let the centre have heard a station once, at this moment."""
@@ -98,7 +105,7 @@ async def hear(
         mono=3_600_000,
         boot=BOOT,
         agent="0.1.0",
-        spool=SpoolReport(last=100, waiting=waiting, bytes=20_000),
+        spool=SpoolReport(last=last, waiting=waiting, bytes=20_000),
         probes=probes or {},
     )
     await connection.execute(

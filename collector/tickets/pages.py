@@ -270,7 +270,7 @@ async def _page(
         ticket=ticket,
         card=list_cards().get(ticket.rule),
         category=CATEGORIES[ticket.category],
-        changes=changes,
+        changes=[(each, service.explain(each, renderer_of(request).gettext(request))) for each in changes],
         actions=ACTIONS,
         names=names,
         hands=_hands(everybody, ticket),

@@ -45,7 +45,9 @@ def lasted(milliseconds: int, gettext: Callable[[str], str]) -> str:
     minutes = max(milliseconds, 0) // 60_000
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:
-        return gettext("%(days)d 天 %(hours)d 小时") % {"days": days, "hours": hours}
-    if hours:
-        return gettext("%(hours)d 小时 %(minutes)d 分") % {"hours": hours, "minutes": rest}
-    return gettext("%(minutes)d 分钟") % {"minutes": rest}
+        text = gettext("%(days)d 天 %(hours)d 小时") if hours else gettext("%(days)d 天")
+    elif hours:
+        text = gettext("%(hours)d 小时 %(minutes)d 分") if rest else gettext("%(hours)d 小时")
+    else:
+        text = gettext("%(minutes)d 分钟")
+    return text % {"days": days, "hours": hours, "minutes": rest}

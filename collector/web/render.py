@@ -17,6 +17,8 @@ from shared.months import local
 
 HERE = Path(__file__).parent
 
+_DIRECTION_MARKS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C], "\ufffd")
+
 
 class Renderer:
     """Pages name templates as `domain/page.html`; each domain's templates lie in its own folder."""
@@ -71,6 +73,7 @@ def _environment(loader: PrefixLoader, translations: NullTranslations, assets: A
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
+        finalize=_harmless,
     )
     install: Any = environment
     install.install_gettext_translations(translations, newstyle=True)
@@ -85,6 +88,11 @@ def _environment(loader: PrefixLoader, translations: NullTranslations, assets: A
         "gigabytes": lambda size: f"{size / 1e9:,.1f}",
     }
     return environment
+
+
+def _harmless(value: Any) -> Any:
+    """Text with its direction marks made visible, so that no file name can show itself backwards."""
+    return value.translate(_DIRECTION_MARKS) if type(value) is str and not value.isascii() else value
 
 
 def _local(ms: int, zone: ZoneInfo) -> datetime:
