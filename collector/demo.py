@@ -73,6 +73,7 @@ class Stage:
             "YUANJIAO_HEARTBEAT_S": str(values.heartbeat_s),
             "YUANJIAO_GRACE_S": str(values.grace_s),
             "YUANJIAO_JUDGE_EVERY_S": str(values.judge_every_s),
+            "YUANJIAO_PATIENCE": str(values.patience),
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -206,7 +207,8 @@ def _settings(folder: Path, port: int) -> Settings:
         public_url=f"http://127.0.0.1:{port}",
         heartbeat_s=HEARTBEAT_S,
         grace_s=GRACE_S,
-        judge_every_s=5,
+        judge_every_s=3,
+        patience=0.004,
     )
 
 

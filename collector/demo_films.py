@@ -5,7 +5,9 @@ import subprocess
 import time
 from pathlib import Path
 
-FILMS = ("油橄榄丰产栽培 第1讲", "农村实用技术：黄羊饲养 第2讲", "党章学习辅导 第3讲")
+FILMS = {"油橄榄丰产栽培 第1讲": 440, "农村实用技术：黄羊饲养 第2讲": 550, "党章学习辅导 第3讲": 660}
+"""Titles, each with its tone in hertz, so that no two are the same file."""
+
 _SECONDS = 75
 _UNTIL_TAKEN_IN_S = 20
 
@@ -14,7 +16,7 @@ def show_films(courseware: Path, journal: Path, script: Path) -> None:
     """Let films arrive one after the other and play the first. Does what the machine's programs allow."""
     if shutil.which("ffmpeg") is None:
         return
-    arrived = [_arrive(courseware, title) for title in FILMS]
+    arrived = [_arrive(courseware, title, hertz) for title, hertz in FILMS.items()]
     if shutil.which("mpv") is None:
         return
     time.sleep(_UNTIL_TAKEN_IN_S)
@@ -22,11 +24,11 @@ def show_films(courseware: Path, journal: Path, script: Path) -> None:
         _play(film, journal, script)
 
 
-def _arrive(courseware: Path, title: str) -> Path:
+def _arrive(courseware: Path, title: str, hertz: int) -> Path:
     """Make a film beside the directory and move it in, as a receiver does with a finished download."""
     beside = courseware.parent / "film.mp4"
     picture = ["-f", "lavfi", "-i", f"testsrc2=size=320x180:rate=10:duration={_SECONDS}"]
-    sound = ["-f", "lavfi", "-i", f"sine=frequency=440:duration={_SECONDS}"]
+    sound = ["-f", "lavfi", "-i", f"sine=frequency={hertz}:duration={_SECONDS}"]
     shape = ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-shortest", "-movflags", "+faststart"]
     command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", *picture, *sound, *shape, str(beside)]
     subprocess.run(command, check=True)

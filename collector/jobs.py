@@ -64,6 +64,7 @@ async def judge_faults(centre: Centre, writer: Writer) -> None:
                 grace_s=settings.grace_s,
                 ready_since_ms=writer.ready_since_ms,
                 now_ms=now_ms,
+                patience=settings.patience,
             )
             await tickets.settle(connection, each.district_id, period_s=settings.heartbeat_s, now_ms=now_ms)
             await alerts.tell(

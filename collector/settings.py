@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     heartbeat_s: Annotated[int, Field(ge=1, le=3600)] = 300
     grace_s: Annotated[int, Field(ge=1, le=86_400)] = 600
     judge_every_s: Annotated[int, Field(ge=1, le=300)] = 15
+    patience: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Factor on the fixed waits of rules before they open or close; the demonstration shortens them."""
     fold_every_s: Annotated[int, Field(ge=1, le=300)] = 5
     mail_url: SecretStr | None = None
     """Where mail goes, as apprise writes it: `mailto://user:password@host:port?from=centre@example.cn`."""

@@ -35,6 +35,7 @@ class Scene:
     period_s: int
     grace_s: int
     now_ms: int
+    patience: float = 1.0
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ def _judge_station(view: View, rule: Rule, limits: Limits, scene: Scene, sheet: 
         card=rule,
         subject=subject,
         station_id=view.station_id,
-        hold=hold_of(rule, period_s=scene.period_s),
+        hold=hold_of(rule, period_s=scene.period_s, patience=scene.patience),
         now_ms=scene.now_ms,
     )
 

@@ -38,10 +38,12 @@ async def judge(
     grace_s: int,
     ready_since_ms: int,
     now_ms: int,
+    patience: float = 1.0,
 ) -> list[Change]:
     """Judge every station of a district that has been heard, and keep what stands. Returns what opened and closed.
 
-    `ready_since_ms` is when this centre's intake became healthy: our own downtime accuses nobody.
+    `ready_since_ms` is when this centre's intake became healthy: our own downtime accuses nobody. `patience`
+    shortens the waits of the rules.
     """
     old = await queries.list_findings(connection, district_id)
     known = await queries.list_arrivals(connection, district_id)
@@ -70,6 +72,7 @@ async def judge(
         district=await _district_subject(connection, district_id),
         limits=await _limits(connection, district_id),
         period_s=period_s,
+        patience=patience,
         grace_s=grace_s,
         now_ms=now_ms,
     )

@@ -61,10 +61,11 @@ def area_subject(area_id: object) -> str:
     return f"area/{area_id}"
 
 
-def hold_of(rule: Rule, *, period_s: int) -> Hold:
+def hold_of(rule: Rule, *, period_s: int, patience: float) -> Hold:
+    """How long a rule waits; `patience` shortens its fixed waits, not those counted in heartbeat periods."""
     return Hold(
-        open_ms=(rule.open_for_s + rule.open_for_periods * period_s) * 1000,
-        close_ms=(rule.close_for_s + rule.close_for_periods * period_s) * 1000,
+        open_ms=round((rule.open_for_s * patience + rule.open_for_periods * period_s) * 1000),
+        close_ms=round((rule.close_for_s * patience + rule.close_for_periods * period_s) * 1000),
     )
 
 

@@ -38,7 +38,7 @@ def judge(view: View, limits: SatelliteLimits, now_ms: int) -> Finding | None:
     is_open = view.is_open(NAME)
     if view.courseware is None or not view.courseware.readable:
         return STILL if is_open else None
-    last_ms = max(view.last_file_ms or 0, view.first_received_ms)
+    last_ms = view.first_received_ms if view.last_file_ms is None else view.last_file_ms
     waited_ms = max(limits.hours * HOUR_MS, round(limits.gaps * (view.median_gap_ms or 0)))
     if now_ms - last_ms < waited_ms:
         return None
@@ -69,6 +69,17 @@ RULE = Rule(
     open_for_s=3600,
     samples=(
         Sample(view=_OLD, now_ms=SAMPLE_MS, when_closed=True, when_open=True),
+        Sample(
+            view=sample_view(
+                last_file_ms=SAMPLE_MS - 90 * HOUR_MS,
+                first_received_ms=SAMPLE_MS - HOUR_MS,
+                courseware={"files": 9},
+                peers=Peers(0.9),
+            ),
+            now_ms=SAMPLE_MS,
+            when_closed=True,
+            when_open=True,
+        ),
         Sample(
             view=sample_view(last_file_ms=SAMPLE_MS - 50 * HOUR_MS, courseware={"files": 9}, peers=Peers(0.4)),
             now_ms=SAMPLE_MS,
