@@ -97,6 +97,15 @@ def test_mail_arrives_in_plain_text_at_one_address() -> None:
     assert body.get_content().splitlines()[:2] == ["情况：课件盘只剩 1%", "处理人：张三 <b>"]
 
 
+def test_a_recipient_written_into_the_centres_own_mail_url_gets_nobody_elses_mail() -> None:
+    mailbox = Mailbox()
+    with smtp(mailbox) as keys:
+        assert keys.mail_url is not None
+        curious = Keys(mail_url=SecretStr(f"{keys.mail_url.get_secret_value()}&to=director@example.cn"))
+        assert _deliver(mail.CHANNEL, curious, "zhang@example.cn") is None
+    assert [recipients for recipients, _ in mailbox.letters] == [["zhang@example.cn"]]
+
+
 def test_a_mail_server_that_refuses_is_tried_again() -> None:
     with smtp(Mailbox("451 try later")) as keys:
         problem = _deliver(mail.CHANNEL, keys, "zhang@example.cn")

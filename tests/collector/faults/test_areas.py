@@ -175,6 +175,40 @@ def test_a_station_told_just_before_its_township_goes_dark_becomes_its_symptom()
     assert sorted(town.told) == ["area/0", "station/0", "station/1"]
 
 
+def test_six_of_ten_silent_stations_make_a_dark_township_and_five_do_not() -> None:
+    told = []
+    for count in (5, 6):
+        town = Town(townships=2, size=10)
+        town.down = set(range(count))
+        town.run(3600)
+        told.append(town.told)
+    assert told == [[f"station/{each}" for each in range(5)], ["area/0"]]
+
+
+def test_stations_long_silent_are_no_part_of_a_township_that_goes_dark() -> None:
+    town = Town(townships=2, size=6)
+    for station in (0, 1, 2):
+        town.down = town.down | {station}
+        town.run(2 * 3600)
+    town.down = town.members(0)
+    town.run(3600)
+    assert town.told == ["station/0", "station/1", "station/2", "area/0"]
+    assert town.stands["area/0", "area_silent"].facts["expected"] == 3
+    assert town.stands["station/0", "station_silent"].symptom_of is None
+
+
+def test_a_township_counts_as_back_only_after_two_periods() -> None:
+    town = Town()
+    town.down = town.members(1)
+    town.run(3600)
+    town.down = set()
+    seen = []
+    for _ in range(4):
+        town.run(P)
+        seen.append(("area/1", "area_silent") in town.stands)
+    assert seen == [True, True, False, False]
+
+
 steps = st.lists(
     st.tuples(st.sets(st.integers(0, 11), max_size=12), st.integers(1, 60).map(lambda ticks: ticks * 4 * TICK)),
     min_size=1,

@@ -2,16 +2,20 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from collector.areas import queries as areas
 from collector.faults import service
+from collector.faults.areas import Place
 from collector.faults.judging import Scene, judge_district
 from collector.faults.rules.base import Category, Rule, Severity, View, sample_view
 from collector.faults.standing import Standing
-from tests.watching import GRACE_S, MINUTE_MS, PERIOD_S, watch
+from collector.stations.models import station_states
+from tests.watching import GRACE_S, MINUTE_MS, PERIOD_S, Watch, watch
 
 GIB = 1024**3
 FULL = {"host": {"disk_free": GIB, "disk_total": 100 * GIB}}
@@ -128,11 +132,7 @@ def test_no_new_files_anywhere_is_one_fault_of_the_district(database_url: str) -
     assert asyncio.run(story()) == [("uplink_silent", "area/")]
 
 
-async def _heard_first(district: Any, first_ms: int) -> None:
-    from sqlalchemy import update  # noqa: PLC0415 - only this helper writes past the queries
-
-    from collector.stations.models import station_states  # noqa: PLC0415
-
+async def _heard_first(district: Watch, first_ms: int) -> None:
     async with district.database.write() as connection:
         await connection.execute(update(station_states).values(first_received_ms=first_ms))
 
@@ -172,12 +172,28 @@ def test_thresholds_that_cannot_be_read_are_told_and_the_defaults_hold() -> None
     assert {rule for _, rule in stands} == {"clock_wrong", "rule_failed"}
 
 
-def _scene(view: View, now_ms: int, limits: dict[str, dict[str, object]] | None = None) -> Scene:
-    from collector.faults.areas import Place  # noqa: PLC0415
+def test_of_a_station_not_heard_for_long_only_its_silence_is_judged() -> None:
+    rule = service.list_rules()["satellite_silent"]
+    opening = rule.samples[0]
+    late_ms = opening.now_ms + (PERIOD_S + GRACE_S) * 1000
+    peers = [
+        sample_view(station_id=each, last_file_ms=opening.now_ms, courseware={"files": 1}, received_ms=late_ms)
+        for each in (18, 19)
+    ]
+    judged = [
+        judge_district(_scene(opening.view, now_ms, peers=peers), {"satellite_silent": rule})
+        for now_ms in (late_ms - 1, late_ms)
+    ]
+    assert [len(each) for each in judged] == [1, 0]
 
+
+def _scene(
+    view: View, now_ms: int, *, limits: dict[str, dict[str, object]] | None = None, peers: Sequence[View] = ()
+) -> Scene:
+    views = [view, *peers]
     return Scene(
-        views=[view],
-        places={view.station_id: Place("station/17", "area/1", "宝轮镇")},
+        views=views,
+        places={each.station_id: Place(f"station/{each.station_id}", "area/1", "宝轮镇") for each in views},
         old={},
         district="area/0",
         limits=limits or {},

@@ -2,6 +2,9 @@
 
 import asyncio
 
+from sqlalchemy import update
+
+from collector.people.models import people
 from collector.tickets import queries, service
 from collector.tickets.queries import NewTicket, Ticket
 from collector.tickets.words import TicketState
@@ -252,10 +255,6 @@ def test_a_township_without_anybody_goes_to_the_centre_and_says_so(database_url:
 
 
 async def _disable(district: Watch, *names: str) -> None:
-    from sqlalchemy import update  # noqa: PLC0415 - people cannot be disabled by a query yet
-
-    from collector.people.models import people  # noqa: PLC0415
-
     numbers = [district.district.people[name] for name in names]
     async with district.database.write() as connection:
         await connection.execute(update(people).where(people.c.person_id.in_(numbers)).values(disabled_ms=1))
