@@ -25,6 +25,9 @@ from shared.months import month_of, month_text, next_month, parse_month, previou
 
 router = APIRouter(prefix="/reports/monthly")
 
+MOST_ROWS = 400
+"""A larger district is shown by township on the screen; its files still have every station."""
+
 _WORST: Mapping[Standing, int] = {
     Standing.ZERO: 0,
     Standing.KNOWN: 1,
@@ -59,6 +62,7 @@ async def monthly_report(
         "usage/monthly.html",
         report=report,
         rows=worst_first(report.rows) if asked.order == "worst" else report.rows,
+        by_township=report.is_whole_district and len(report.rows) > MOST_ROWS,
         asked=asked,
         month=month_text(month),
         newest=month_text(this_month),
