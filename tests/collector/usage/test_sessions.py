@@ -187,6 +187,22 @@ def test_a_corrected_claim_stays_corrected_when_the_station_sends_it_again(tell:
     tell(story)
 
 
+def test_a_voided_claim_stays_void_when_the_station_sends_it_again(tell: Tell) -> None:
+    async def story(database: Database) -> None:
+        desk = await _desk(database)
+        fact = claim("2026-09-10 19:00", "2026-09-10 19:45", people=300, session="s1")
+        await append(database, desk.station_id, [fact])
+        await fold(database)
+        await desk.void("s1")
+        await append(database, desk.station_id, [fact], stream="2" * 32)
+        await fold(database)
+        (session,) = await desk.sessions()
+        assert (session.state, session.void_reason) == (SessionState.VOID, "试机，没有组织学习")
+        assert (await desk.total()).sessions == 0
+
+    tell(story)
+
+
 @pytest.mark.parametrize(
     ("people", "visits", "topic", "says"),
     [
