@@ -89,6 +89,8 @@ def _judge_station(view: View, rule: Rule, limits: Limits, scene: Scene, sheet: 
             log.exception("rule.failed rule=%s station=%s", rule.name, view.station_id)
         sheet.failed[rule.name] = f"{type(problem).__name__}: {problem}"[:300]
         return before
+    if before is None and finding is None:
+        return None
     return advance(
         before,
         finding,

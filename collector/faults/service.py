@@ -1,7 +1,7 @@
 """What the faults domain does: it judges every station of a district and keeps what it finds."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 
 from collector.areas import queries as areas
 from collector.areas.queries import AreaKind
@@ -53,17 +53,15 @@ async def judge(
         for each in await stations.list_stations(connection, district_id)
         if each.enrolled_ms is not None and each.station_id in states
     ]
+    look = partial(make_view, ready_since_ms=ready_since_ms, period_s=period_s, grace_s=grace_s)
     views = [
-        make_view(
-            station,
-            states[station.station_id],
-            known.get(station.station_id),
-            open_rules=_open_rules(old, station.station_id),
-            ready_since_ms=ready_since_ms,
-            period_s=period_s,
-            grace_s=grace_s,
+        look(
+            each,
+            states[each.station_id],
+            known.get(each.station_id),
+            open_rules=_open_rules(old, each.station_id),
         )
-        for station in heard
+        for each in heard
     ]
     scene = Scene(
         views=views,
