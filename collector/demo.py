@@ -26,7 +26,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from collector import demo_films, setup
+from collector import setup
+from collector.demo_films import FilmShow
 from collector.demo_people import people_sheet
 from collector.errors import SetupError
 from collector.settings import Settings
@@ -47,6 +48,7 @@ class Stage:
     folder: Path
     settings: Settings
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    films: FilmShow | None = None
 
     def start(self, *command: str, piped: bool = False) -> subprocess.Popen[str]:
         """Start one of our own commands; it is ended by its own process id. `piped` keeps its output for reading."""
@@ -78,6 +80,8 @@ class Stage:
         }
 
     def close(self) -> None:
+        if self.films is not None:
+            self.films.stop()
         for process in reversed(self.processes):
             process.terminate()
         for process in self.processes:
@@ -146,8 +150,8 @@ def _start_real_agent(stage: Stage, code: str) -> None:
     script = subprocess.run(
         [sys.executable, "-m", "agent", "player-script"], check=True, capture_output=True, text=True
     ).stdout.strip()
-    arguments = (courseware, journal, Path(script))
-    threading.Thread(target=demo_films.show_films, args=arguments, daemon=True, name="films").start()
+    stage.films = FilmShow(courseware, journal, Path(script))
+    stage.films.start()
 
 
 def _show(stage: Stage, console: Console, until: float | None) -> None:
