@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from collector import health
 from collector.centre import Centre
 from collector.db.engine import Database
-from collector.intake.routes import PushRoute
+from collector.intake.routes import PushDoor
 from collector.intake.writer import Writer
 from collector.jobs import JobRunner
 from collector.overview import pages as overview
@@ -25,9 +25,9 @@ from collector.tickets import pages as tickets
 from collector.usage import pages as usage
 from collector.web.shell import fit_shell
 from shared.clock import Clock, SystemClock
-from shared.wire.v1 import ENROL_PATH, PATH
+from shared.wire.v1 import ENROL_PATH
 
-MACHINE = frozenset({PATH, ENROL_PATH, "/healthz", "/readyz", "/openapi.json"})
+MACHINE = frozenset({ENROL_PATH, "/healthz", "/readyz", "/openapi.json"})
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: bool = True) -> FastAPI:
@@ -51,9 +51,9 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
     app.state.centre = centre
     app.state.writer = writer
     app.state.jobs = jobs
-    app.router.routes.append(PushRoute(centre, writer).route)
     fit_shell(app, public_url=settings.public_url, zone=settings.zone)
     for part in (enrolment, health, people, overview, station_pages, tickets, usage):
         app.include_router(part.router)
     require_declared(app, machine=MACHINE)
+    app.add_middleware(PushDoor, centre=centre, writer=writer)
     return app

@@ -1,9 +1,11 @@
 """Calendar months and days of the district, as whole numbers that sort: 202609, 20260930."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 BEIJING = ZoneInfo("Asia/Shanghai")
+_QUARTER_MS = 900_000
 
 
 def local(ms: int, zone: ZoneInfo = BEIJING) -> datetime:
@@ -14,14 +16,12 @@ def local(ms: int, zone: ZoneInfo = BEIJING) -> datetime:
 
 def month_of(ms: int, zone: ZoneInfo = BEIJING) -> int:
     """Month of an instant, e.g. 202609."""
-    when = local(ms, zone)
-    return when.year * 100 + when.month
+    return day_of(ms, zone) // 100
 
 
 def day_of(ms: int, zone: ZoneInfo = BEIJING) -> int:
     """Day of an instant, e.g. 20260930."""
-    when = local(ms, zone)
-    return (when.year * 100 + when.month) * 100 + when.day
+    return _day_of_quarter(ms // _QUARTER_MS, zone)
 
 
 def month_bounds(month: int, zone: ZoneInfo = BEIJING) -> tuple[int, int]:
@@ -52,6 +52,13 @@ def parse_month(text: str) -> int:
         message = f"{text!r} is not a month; write year-month, for example 2026-09"
         raise ValueError(message)
     return int(year) * 100 + int(number)
+
+
+@lru_cache(maxsize=8192)
+def _day_of_quarter(quarter: int, zone: ZoneInfo) -> int:
+    """Days begin on a quarter of an hour in every zone, so that events near each other share one look-up."""
+    when = local(quarter * _QUARTER_MS, zone)
+    return (when.year * 100 + when.month) * 100 + when.day
 
 
 def _midnight(month: int, zone: ZoneInfo) -> int:

@@ -1,10 +1,12 @@
 """The event log, the streams that number it, and the evidence of events that would not fit.
 
 Event key: `(district, station, stream, seq, month)`; `month` comes from the immutable line (partition key), the
-month that counts for reports is `booked_month`. Every line is stored; `refused` says why one is not read further.
+month that counts for reports is `booked_month`. A stream's
+`before` is where it stood before its last move: an upsert that expects another place changes nothing, which is the
+compare-and-set. Every line is stored; `refused` says why one is not read further.
 """
 
-from sqlalchemy import Boolean, Column, Index, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table, Text
 
 from collector.db.types import Hex, at, district, metadata, number, to_station
 
@@ -15,6 +17,7 @@ streams = Table(
     number("station_id"),
     Column("stream", Hex, primary_key=True),
     number("stored", primary=False),
+    Column("before", BigInteger, nullable=False, server_default="0"),
     Column("head", Hex, nullable=False),
     number("folded", primary=False),
     at("opened_ms"),

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, or_, select, tuple_, update
+from sqlalchemy import insert, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db import dialect
@@ -22,38 +22,35 @@ class StreamRow:
     head: bytes
 
 
-async def list_valid_keys(
-    connection: AsyncConnection, wanted: Collection[tuple[int, int, str]]
-) -> set[tuple[int, int, str]]:
-    """Which of these (district, station, key id) are not revoked."""
-    key = tuple_(station_keys.c.district_id, station_keys.c.station_id, station_keys.c.key_id)
-    statement = select(station_keys.c.district_id, station_keys.c.station_id, station_keys.c.key_id)
-    rows = await connection.execute(statement.where(key.in_(list(wanted)), station_keys.c.revoked_ms.is_(None)))
-    return {(row[0], row[1], row[2]) for row in rows}
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The valid key of a station and where its newest state stands (`mono_ms` -1: never heard)."""
+
+    key_id: str
+    boot: str
+    mono_ms: int
+
+
+async def list_known(connection: AsyncConnection, wanted: Collection[StationKey]) -> dict[StationKey, Known]:
+    """Valid keys and newest state of these stations; those without a valid key are missing."""
+    keys, states = station_keys.c, station_states.c
+    same = (states.district_id == keys.district_id) & (states.station_id == keys.station_id)
+    statement = (
+        select(keys.district_id, keys.station_id, keys.key_id, states.boot, states.mono_ms)
+        .join_from(station_keys, station_states, same, isouter=True)
+        .where(tuple_(keys.district_id, keys.station_id).in_(list(wanted)), keys.revoked_ms.is_(None))
+    )
+    rows = (await connection.execute(statement)).all()
+    return {(row[0], row[1]): Known(row[2], row[3] or "", -1 if row[4] is None else row[4]) for row in rows}
 
 
 async def list_streams(connection: AsyncConnection, wanted: Collection[StreamKey]) -> dict[StreamKey, StreamRow]:
-    key = tuple_(streams.c.district_id, streams.c.station_id)
+    key = tuple_(streams.c.district_id, streams.c.station_id, streams.c.stream)
     statement = select(
         streams.c.district_id, streams.c.station_id, streams.c.stream, streams.c.stored, streams.c.head
-    ).where(key.in_({(district, station) for district, station, _ in wanted}))
-    rows = await connection.execute(statement)
-    return {(row[0], row[1], row[2]): StreamRow(row[3], bytes.fromhex(row[4])) for row in rows}
-
-
-async def list_places(
-    connection: AsyncConnection, wanted: Collection[StationKey]
-) -> dict[StationKey, tuple[str, int, int]]:
-    """Boot, monotonic ms and receipt of the newest state of each of these stations."""
-    key = tuple_(station_states.c.district_id, station_states.c.station_id)
-    statement = select(
-        station_states.c.district_id,
-        station_states.c.station_id,
-        station_states.c.boot,
-        station_states.c.mono_ms,
-        station_states.c.received_ms,
     ).where(key.in_(list(wanted)))
-    return {(row[0], row[1]): (row[2], row[3], row[4]) for row in await connection.execute(statement)}
+    rows = (await connection.execute(statement)).all()
+    return {(row[0], row[1], row[2]): StreamRow(row[3], bytes.fromhex(row[4])) for row in rows}
 
 
 async def list_anchors(connection: AsyncConnection, wanted: Collection[StationKey]) -> dict[StationKey, dict[str, int]]:
@@ -68,51 +65,57 @@ async def list_anchors(connection: AsyncConnection, wanted: Collection[StationKe
     return found
 
 
-async def open_streams(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[StreamKey]:
-    """Insert streams nobody has; returns those that are now ours."""
-    if not rows:
-        return set()
-    statement = dialect.insert(connection, streams).values(list(rows)).on_conflict_do_nothing()
-    made = await connection.execute(statement.returning(streams.c.district_id, streams.c.station_id, streams.c.stream))
-    return {(row[0], row[1], row[2]) for row in made}
+async def move_streams(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[StreamKey]:
+    """Open or advance streams by compare-and-set; returns those that stood where `before` says.
+
+    A stream nobody has is inserted. `stream` and `head` as bytes.
+    """
+    ours = {(row["district_id"], row["station_id"], row["stream"].hex()): row for row in rows}
+    if await _MOVE_STREAM.run(connection, rows) == len(rows):
+        return set(ours)
+    present = await list_streams(connection, ours)
+    return {
+        key
+        for key, row in ours.items()
+        if key in present and (present[key].stored, present[key].head) == (row["stored"], row["head"])
+    }
 
 
-async def advance_streams(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[StreamKey]:
-    """Compare-and-set: move each stream from `old` to `stored`, `head`. Returns those that stood where expected."""
-    moved: set[StreamKey] = set()
-    for row in rows:
-        statement = (
-            update(streams)
-            .where(
-                streams.c.district_id == row["district_id"],
-                streams.c.station_id == row["station_id"],
-                streams.c.stream == row["stream"],
-                streams.c.stored == row["old"],
-            )
-            .values(stored=row["stored"], head=row["head"])
-        )
-        if (await connection.execute(statement)).rowcount == 1:
-            moved.add((row["district_id"], row["station_id"], row["stream"]))
-    return moved
+def _move_stream(connection: AsyncConnection) -> Any:
+    fresh = dialect.insert(connection, streams)
+    return fresh.on_conflict_do_update(
+        index_elements=[streams.c.district_id, streams.c.station_id, streams.c.stream],
+        set_={name: fresh.excluded[name] for name in ("stored", "before", "head")},
+        where=streams.c.stored == fresh.excluded.before,
+    )
 
 
 async def append_events(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        await connection.execute(insert(events), list(rows))
+    """Append new lines. `stream` as bytes."""
+    await _APPEND.run(connection, rows)
 
 
 async def put_states(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Newest state of each station. A repeated or overtaken push changes nothing: never back in (boot, mono)."""
-    if not rows:
-        return
+    """Newest state of each station; `stream` as bytes.
+
+    A repeated or overtaken push changes nothing: never back in (boot, mono).
+    """
+    await _PUT_STATE.run(connection, rows)
+
+
+def _put_state(connection: AsyncConnection) -> Any:
     fresh = dialect.insert(connection, station_states)
     newer = or_(station_states.c.boot != fresh.excluded.boot, station_states.c.mono_ms < fresh.excluded.mono_ms)
     kept = {"district_id", "station_id", "first_received_ms"}
     changes = {each.name: fresh.excluded[each.name] for each in station_states.c if each.name not in kept}
-    statement = fresh.on_conflict_do_update(
+    return fresh.on_conflict_do_update(
         index_elements=[station_states.c.district_id, station_states.c.station_id], set_=changes, where=newer
     )
-    await connection.execute(statement, list(rows))
+
+
+_MOVE_STREAM = dialect.Hot(_move_stream)
+_APPEND = dialect.Hot(lambda _: insert(events))
+_PUT_STATE = dialect.Hot(_put_state)
 
 
 async def put_anchors(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:

@@ -1,8 +1,15 @@
-"""The push route: a plain route on raw bytes, because FastAPI's body handling would cost more than the storing."""
+"""The push route: plain ASGI on raw bytes, in front of everything else.
+
+It is the one request that comes from every station every few minutes. FastAPI's routing, middleware and body handling
+would cost more than the storing.
+"""
+
+from http import HTTPStatus
+from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collector.centre import Centre
 from collector.errors import PushRefusedError
@@ -14,21 +21,33 @@ from shared import signing
 from shared.wire.v1 import MAX_PACKED_BYTES, PATH
 
 
-class PushRoute:
-    """Checks and hands on pushes. Public keys are cached; revocation is judged where the push is written."""
+class PushDoor:
+    """ASGI middleware: takes pushes in, lets everything else through to `app`.
 
-    def __init__(self, centre: Centre, writer: Writer) -> None:
+    Public keys are cached; revocation is judged where the push is written.
+    """
+
+    def __init__(self, app: ASGIApp, centre: Centre, writer: Writer) -> None:
+        self._app = app
         self._centre = centre
         self._writer = writer
         self._keys: dict[tuple[int, int, str], bytes] = {}
 
-    @property
-    def route(self) -> Route:
-        return Route(PATH, self.push, methods=["POST"])
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH:
+            await self._app(scope, receive, send)
+            return
+        response = await self.push(Request(scope, receive))
+        await response(scope, receive, send)
 
     async def push(self, request: Request) -> Response:
-        """Take one push in: 200 with the answer, given after the commit. Raises PushRefusedError."""
-        answer = await self._writer.submit(await self._check(request))
+        """Take one push in: 200 with the answer, given after the commit, or problem+json."""
+        if request.method != "POST":
+            return _problem(PushRefusedError(405, "method-not-allowed", "send pushes with POST"))
+        try:
+            answer = await self._writer.submit(await self._check(request))
+        except PushRefusedError as error:
+            return _problem(error)
         return Response(answer.model_dump_json(), media_type="application/json")
 
     async def _check(self, request: Request) -> Received:
@@ -56,6 +75,13 @@ class PushRoute:
                 raise PushRefusedError(401, "unknown-key", "this station and key are not known here; enrol it again")
             self._keys[name] = key
         return key
+
+
+def _problem(error: PushRefusedError) -> Response:
+    body: dict[str, Any] = {"type": f"/problems/{error.problem}", "title": HTTPStatus(error.status).phrase}
+    body |= {"status": error.status, "detail": str(error)}
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    return JSONResponse(body, error.status, headers, media_type="application/problem+json")
 
 
 async def read_body(request: Request, *, limit: int) -> bytes:

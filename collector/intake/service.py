@@ -7,9 +7,9 @@ from typing import Any
 from collector.db.engine import Connection
 from collector.errors import PushRefusedError
 from collector.intake import queries
-from collector.intake.admission import Admission, admit
+from collector.intake.admission import Admission, Admitted, admit
 from collector.intake.booking import book
-from collector.intake.queries import StationKey, StreamKey, StreamRow
+from collector.intake.queries import Known, StationKey, StreamKey, StreamRow
 from collector.intake.unpacking import Push
 from shared import chain
 from shared.months import month_of
@@ -41,59 +41,81 @@ class Received:
 
 @dataclass(slots=True)
 class _Group:
-    """What one transaction has decided so far."""
+    """What one transaction has decided so far. `begun` is where each moved stream stood at its start."""
 
+    known: dict[StationKey, Known]
     streams: dict[StreamKey, StreamRow]
-    begun: dict[StreamKey, int | None] = field(default_factory=dict)
-    moved: dict[StreamKey, StreamRow] = field(default_factory=dict)
-    events: dict[StreamKey, list[dict[str, Any]]] = field(default_factory=dict)
+    begun: dict[StreamKey, int] = field(default_factory=dict)
+    taken: list[tuple[Received, Admission]] = field(default_factory=list)
 
 
 async def store(connection: Connection, group: Sequence[Received], *, now_ms: int) -> list[Answer | PushRefusedError]:
     """Append the new lines of these pushes and their stations' newest state; one result for each, in order."""
-    valid = await queries.list_valid_keys(connection, {(*each.station, each.key_id) for each in group})
-    good = [each for each in group if (*each.station, each.key_id) in valid]
-    stations = {each.station for each in good}
-    work = _Group(await queries.list_streams(connection, {each.stream for each in good}))
-    places = await queries.list_places(connection, stations)
-    anchors = await _anchors(connection, good)
-    admissions = {id(each): _take(work, each, anchors.get(each.station, {})) for each in good}
+    known = await queries.list_known(connection, {each.station for each in group})
+    good = [each for each in group if each.station in known and known[each.station].key_id == each.key_id]
+    work = _Group(known, await queries.list_streams(connection, {each.stream for each in good}))
+    admissions = {id(each): _take(work, each) for each in good}
     lost = await _write_streams(connection, work, now_ms)
-    await queries.append_events(
-        connection, [row for stream, rows in work.events.items() if stream not in lost for row in rows]
-    )
-    await _write_states(connection, good, places)
+    await _write_events(connection, [pair for pair in work.taken if pair[0].stream not in lost])
+    await _write_states(connection, good, known)
     for each in good:
         if admissions[id(each)].conflict is not None:
             await _keep_evidence(connection, each, admissions[id(each)], now_ms)
     return [_result(each, admissions.get(id(each)), work, lost=lost, now_ms=now_ms) for each in group]
 
 
-def _take(work: _Group, received: Received, anchors: dict[str, int]) -> Admission:
+def _take(work: _Group, received: Received) -> Admission:
     envelope = received.push.envelope
-    row = work.streams.get(received.stream)
-    known = row or StreamRow(0, chain.START)
+    stands = work.streams.get(received.stream) or StreamRow(0, chain.START)
     admission = admit(
         first=envelope.first,
         head=bytes.fromhex(envelope.head),
         lines=received.push.lines,
-        stored=known.stored,
-        stored_head=known.head,
+        stored=stands.stored,
+        stored_head=stands.head,
     )
     if admission.rows:
-        work.begun.setdefault(received.stream, None if row is None else row.stored)
-        work.streams[received.stream] = work.moved[received.stream] = StreamRow(admission.stored, admission.head)
-        rows = [_event_row(received, each, anchors) for each in admission.rows]
-        work.events.setdefault(received.stream, []).extend(rows)
+        work.begun.setdefault(received.stream, stands.stored)
+        work.streams[received.stream] = StreamRow(admission.stored, admission.head)
+        work.taken.append((received, admission))
     return admission
 
 
-def _event_row(received: Received, admitted: Any, anchors: dict[str, int]) -> dict[str, Any]:
+async def _write_streams(connection: Connection, work: _Group, now_ms: int) -> set[StreamKey]:
+    """Open and advance streams; returns those that another process was quicker with."""
+    rows = []
+    for stream, before in work.begun.items():
+        district_id, station_id, name = stream
+        stands = work.streams[stream]
+        key = {"district_id": district_id, "station_id": station_id, "stream": bytes.fromhex(name)}
+        place = {"before": before, "stored": stands.stored, "head": stands.head}
+        rows.append(key | place | {"folded": 0, "opened_ms": now_ms})
+    return set(work.begun) - await queries.move_streams(connection, rows)
+
+
+async def _write_events(connection: Connection, taken: Sequence[tuple[Received, Admission]]) -> None:
+    """Anchors are only looked up for stations that speak of an earlier boot."""
+    foreign = {received.station for received, admission in taken if _has_other_boot(received, admission)}
+    anchors = await queries.list_anchors(connection, foreign) if foreign else {}
+    rows = [
+        _event_row(received, admitted, anchors.get(received.station, {}))
+        for received, admission in taken
+        for admitted in admission.rows
+    ]
+    await queries.append_events(connection, rows)
+
+
+def _has_other_boot(received: Received, admission: Admission) -> bool:
+    present = received.push.envelope.heartbeat.boot
+    return any(each.event is not None and each.event.boot != present for each in admission.rows)
+
+
+def _event_row(received: Received, admitted: Admitted, anchors: dict[str, int]) -> dict[str, Any]:
     event = admitted.event
     base = {
         "district_id": received.district_id,
         "station_id": received.station_id,
-        "stream": received.push.envelope.stream,
+        "stream": bytes.fromhex(received.push.envelope.stream),
         "seq": admitted.seq,
         "received_ms": received.received_ms,
         "line": admitted.line,
@@ -115,56 +137,32 @@ def _event_row(received: Received, admitted: Any, anchors: dict[str, int]) -> di
     }
 
 
-async def _anchors(connection: Connection, good: Sequence[Received]) -> dict[StationKey, dict[str, int]]:
-    """Anchors are only looked up for stations that bring lines: a bare heartbeat needs none."""
-    wanted = {each.station for each in good if each.push.lines}
-    return await queries.list_anchors(connection, wanted) if wanted else {}
-
-
-async def _write_streams(connection: Connection, work: _Group, now_ms: int) -> set[StreamKey]:
-    """Open and advance streams; returns those that another process was quicker with."""
-    opened, advanced = [], []
-    for stream, row in work.moved.items():
-        district_id, station_id, name = stream
-        values = {"district_id": district_id, "station_id": station_id, "stream": name}
-        values |= {"stored": row.stored, "head": row.head.hex()}
-        old = work.begun[stream]
-        if old is None:
-            opened.append(values | {"folded": 0, "opened_ms": now_ms})
-        else:
-            advanced.append(values | {"old": old})
-    won = await queries.open_streams(connection, opened)
-    won |= await queries.advance_streams(connection, advanced)
-    return set(work.moved) - won
-
-
-async def _write_states(
-    connection: Connection, good: Sequence[Received], places: dict[StationKey, tuple[str, int, int]]
-) -> None:
+async def _write_states(connection: Connection, good: Sequence[Received], known: dict[StationKey, Known]) -> None:
     states: dict[StationKey, dict[str, Any]] = {}
-    fresh_boots: dict[tuple[StationKey, str], dict[str, Any]] = {}
+    fresh_boots: list[dict[str, Any]] = []
+    places = {station: (each.boot, each.mono_ms) for station, each in known.items()}
     for each in good:
         heartbeat = each.push.envelope.heartbeat
-        boot, mono_ms, _ = places.get(each.station, ("", -1, 0))
+        boot, mono_ms = places[each.station]
         if heartbeat.boot == boot and heartbeat.mono <= mono_ms:
             continue
-        places[each.station] = (heartbeat.boot, heartbeat.mono, each.received_ms)
+        places[each.station] = (heartbeat.boot, heartbeat.mono)
         key = {"district_id": each.district_id, "station_id": each.station_id}
         states[each.station] = key | {
-            "stream": each.push.envelope.stream,
+            "stream": bytes.fromhex(each.push.envelope.stream),
             "boot": heartbeat.boot,
             "mono_ms": heartbeat.mono,
             "wall_ms": heartbeat.wall,
             "received_ms": each.received_ms,
             "first_received_ms": each.received_ms,
-            "heartbeat": heartbeat.model_dump_json(),
+            "heartbeat": heartbeat.model_dump_json(exclude_defaults=True),
         }
         if heartbeat.boot != boot:
-            offset = each.received_ms - heartbeat.mono
-            anchor = key | {"boot": heartbeat.boot, "offset_ms": offset, "anchored_ms": each.received_ms}
-            fresh_boots[(each.station, heartbeat.boot)] = anchor
+            offset_ms = each.received_ms - heartbeat.mono
+            anchor = {"boot": heartbeat.boot, "offset_ms": offset_ms, "anchored_ms": each.received_ms}
+            fresh_boots.append(key | anchor)
     await queries.put_states(connection, list(states.values()))
-    await queries.put_anchors(connection, list(fresh_boots.values()))
+    await queries.put_anchors(connection, fresh_boots)
 
 
 async def _keep_evidence(connection: Connection, received: Received, admission: Admission, now_ms: int) -> None:

@@ -65,10 +65,10 @@ class PlaybackProgress(PlaybackStarted):
     content_s: Seconds
     played_s: Seconds
     segments: str = ""
-    minutes: dict[str, float] = {}
+    minutes: dict[str, float] = Field(default_factory=dict)
     position_s: Seconds | None = None
     begin_ms: int = 0
-    flags: list[str] = []
+    flags: list[str] = Field(default_factory=list)
 
 
 class PlaybackEnded(PlaybackProgress):

@@ -34,7 +34,7 @@ class ProbeReport(Open):
 
     status: Literal["ok", "no_data", "failed"]
     mono: Count
-    state: dict[str, Any] = {}
+    state: dict[str, Any] = Field(default_factory=dict)
     error: str = ""
 
 
@@ -55,7 +55,7 @@ class Heartbeat(Open):
     boot: BootId
     agent: str = ""
     spool: SpoolReport
-    probes: dict[str, ProbeReport] = {}
+    probes: dict[str, ProbeReport] = Field(default_factory=dict)
 
 
 class Envelope(Open):
@@ -92,10 +92,10 @@ class Answer(Open):
 
     stored: Count
     time: Milliseconds
-    pace: Pace = Pace()
+    pace: Pace = Field(default_factory=Pace)
     settings_version: Count = 0
-    want: list[str] = []
-    commands: list[dict[str, Any]] = []
+    want: list[str] = Field(default_factory=list)
+    commands: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class EnrolRequest(Open):

@@ -532,6 +532,7 @@ def upgrade() -> None:
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("stream", sa.LargeBinary(), nullable=False),
         sa.Column("stored", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("before", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("head", sa.LargeBinary(), nullable=False),
         sa.Column("folded", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("opened_ms", sa.BigInteger(), nullable=False),
