@@ -72,7 +72,7 @@ async def load_month(
     stored = await _list_stored(connection, district_id, min(now_ms + 1, end_ms), ids)
     played = await _list_played(connection, district_id, month, ids)
     facts = await _list_facts(connection, district_id, month, ids)
-    receipts = await _list_receipts(connection, district_id, month, chosen)
+    receipts = await _list_receipts(connection, district_id, chosen)
     return [
         _source(each, sums=sums, downloaded=downloaded, stored=stored, played=played, facts=facts, receipts=receipts)
         for each in chosen
@@ -176,26 +176,20 @@ async def _list_facts(
     return {row[0]: (int(row[1]), int(row[2])) for row in await connection.execute(statement)}
 
 
-async def _list_receipts(
-    connection: Connection, district_id: int, month: int, chosen: Iterable[Station]
-) -> dict[int, Receipt]:
+async def _list_receipts(connection: Connection, district_id: int, chosen: Iterable[Station]) -> dict[int, Receipt]:
+    """How far each station has been heard; the newest fact is that of the queue it sends from now."""
     heard = await _list_heard(connection, district_id)
-    newest = select(tallies.c.station_id, func.max(tallies.c.last_ms)).where(tallies.c.district_id == district_id)
-    last = {row[0]: row[1] for row in await connection.execute(newest.group_by(tallies.c.station_id))}
-    later = select(tallies.c.station_id, tallies.c.stream).where(
-        tallies.c.district_id == district_id, tallies.c.month > month
+    newest = (
+        select(tallies.c.station_id, tallies.c.stream, func.max(tallies.c.last_ms))
+        .where(tallies.c.district_id == district_id)
+        .group_by(tallies.c.station_id, tallies.c.stream)
     )
-    passed = {(row[0], row[1]) for row in await connection.execute(later)}
+    last = {(row[0], row[1]): row[2] for row in await connection.execute(newest)}
     receipts = {}
     for station in chosen:
         stream, received_ms, waiting = heard.get(station.station_id, ("", None, 0))
-        receipts[station.station_id] = Receipt(
-            enrolled_ms=station.enrolled_ms,
-            received_ms=received_ms,
-            last_ms=last.get(station.station_id),
-            waiting=waiting,
-            has_passed=(station.station_id, stream) in passed,
-        )
+        last_ms = last.get((station.station_id, stream))
+        receipts[station.station_id] = Receipt(station.enrolled_ms, received_ms, last_ms, waiting)
     return receipts
 
 

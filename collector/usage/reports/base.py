@@ -97,15 +97,14 @@ class Completeness:
 class Receipt:
     """How far a station has been heard. Times in epoch ms, None when never.
 
-    `received_ms` last heard, `last_ms` booked time of the newest fact folded, `waiting` facts it still holds,
-    `has_passed` whether facts of a later month came through the same queue, so that nothing of this one is missing.
+    `received_ms` last heard, `waiting` facts in its queue or not folded yet, `last_ms` booked time of the newest fact
+    folded from that queue: a queue keeps its order, so nothing older can still be in it.
     """
 
     enrolled_ms: int | None = None
     received_ms: int | None = None
     last_ms: int | None = None
     waiting: int = 0
-    has_passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def judge_station(source: StationSource, *, month: int, now_ms: int, zone: ZoneI
     horizon_ms = end_ms if now_ms >= end_ms else now_ms - rules.fresh_s * 1000
     receipt = source.receipt
     known_ms = receipt.last_ms if receipt.waiting else receipt.received_ms
-    is_complete = receipt.has_passed or (known_ms is not None and known_ms >= horizon_ms)
+    is_complete = known_ms is not None and known_ms >= horizon_ms
     return StationMonth(
         station_id=source.station_id,
         township_id=source.township_id,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from collector.usage.reports.base import Figures, MonthlyReport, Report, Standing, StationMonth
+from collector.usage.reports.base import Figures, MonthlyReport, Report, Standing, StationMonth, quote_names
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -23,6 +23,7 @@ _WIDTHS = (5, 20, 6.5, 6.5, 6.5, 9.5, 9.5, 9.5, 62, 25)
 _NAMES, _NOTE = 8, 9
 _HEAD, _FIRST = 2, 4
 _LINE_PT, _ROOM_PT, _ONE_PAGE_PT = 13.0, 5.5, 700
+_NAMES_WIDTH, _NAMES_A_LINE = 110, 20
 _FOOT = "注：参学人次为各次学习到场人次之和。“待补”表示数据尚未传回、“—”表示尚未安装，均不是零；备注写明截至日期。"
 
 
@@ -171,18 +172,25 @@ def _write_townships(book: _Book, report: MonthlyReport) -> None:
 
 
 def _write_names(book: _Book, report: MonthlyReport) -> None:
-    """Names downloaded, stored and played: one a line, so that they can be filtered."""
+    """Names downloaded, stored and played, a few to a line, so that the sheet prints and can be filtered."""
     sheet = _add_sheet(book, report, "课件名称")
-    _write_table_head(book, sheet, ("终端站点", "类别", "课件名称"), (24, 8, 90))
+    _write_table_head(book, sheet, ("终端站点", "类别", "部数", "课件名称"), (24, 8, 7, _NAMES_WIDTH))
     at = 0
     for row in report.rows:
-        kinds = (("下载", row.downloaded_names), ("存储", row.stored_names), ("播放", row.played_names))
-        for kind, name in ((kind, name) for kind, names in kinds for name in names):
-            at += 1
-            book.text(sheet, at, 0, row.title)
-            book.text(sheet, at, 1, kind, "centre")
-            book.text(sheet, at, 2, name)
-    sheet.autofilter(0, 0, max(at, 1), 2)
+        for kind, name in (("下载", "downloaded"), ("存储", "stored"), ("播放", "played")):
+            names: tuple[str, ...] = getattr(row, f"{name}_names")
+            for first in range(0, len(names), _NAMES_A_LINE):
+                at += 1
+                text = quote_names(names[first : first + _NAMES_A_LINE])
+                sheet.set_row(at, min(409, _ROOM_PT + _lines(text, _NAMES_WIDTH) * _LINE_PT))
+                book.text(sheet, at, 0, row.title)
+                book.text(sheet, at, 1, kind, "centre")
+                if first == 0:
+                    sheet.write_number(at, 2, getattr(row.figures, name), book.styles["number"])
+                else:
+                    sheet.write_blank(at, 2, None, book.styles["number"])
+                book.text(sheet, at, 3, text)
+    sheet.autofilter(0, 0, max(at, 1), 3)
 
 
 def _write_evidence(book: _Book, report: MonthlyReport) -> None:
@@ -275,7 +283,9 @@ def _styles(file: Any) -> dict[str, Any]:
 
 def _clean(text: str) -> str:
     """Without control characters, and short enough for a cell."""
-    kept = "".join(sign for sign in text if unicodedata.category(sign) not in {"Cc", "Cs"})
+    kept = (
+        text if text.isprintable() else "".join(sign for sign in text if unicodedata.category(sign) not in {"Cc", "Cs"})
+    )
     return kept if len(kept) <= _LONGEST else f"{kept[:_LONGEST]}……"
 
 

@@ -7,7 +7,7 @@ import pytest
 from openpyxl import load_workbook
 
 from collector.usage import reports
-from collector.usage.reports.base import Figures, MonthlyReport, Report
+from collector.usage.reports.base import Figures, MonthlyReport, Report, quote_names
 from collector.usage.reports.monthly_excel import REPORT, counts_of
 from shared.discover import discover
 from tests.collector.usage.reports_sample import BAOLUN, build, sample, source
@@ -69,8 +69,10 @@ def test_names_never_become_formulas(sign: str) -> None:
     cell = book["月报表"]["B5"]
     assert (cell.data_type, cell.value, cell.quotePrefix) == ("s", name.strip(), True)
     assert cell.hyperlink is None
-    names = [row[2] for row in book["课件名称"].iter_rows(min_row=2)]
-    assert {(each.data_type, each.value, each.quotePrefix) for each in names} == {("s", name.strip(), True)}
+    names = [row[3] for row in book["课件名称"].iter_rows(min_row=2)]
+    assert {(each.data_type, each.value) for each in names} == {
+        ("s", f"《{name}》".replace("\t", "").replace("\r", ""))
+    }
 
 
 def test_control_characters_are_dropped_and_long_lists_are_cut() -> None:
@@ -110,15 +112,15 @@ def test_a_district_of_245_stations_runs_over_pages_that_are_numbered() -> None:
 
 
 def test_every_name_downloaded_stored_and_played_is_in_the_workbook() -> None:
-    report = sample()
-    found = {(row[0], row[1], row[2]) for row in lines(read(report)["课件名称"], 2)}
-    expected = {
-        (row.title, kind, name)
-        for row in report.rows
-        for kind, names in (("下载", row.downloaded_names), ("存储", row.stored_names), ("播放", row.played_names))
-        for name in names
-    }
-    assert found == expected
+    many = tuple(f"课件{number}" for number in range(45))
+    figures = Figures(downloaded=1, stored=45, played=45)
+    body = list(lines(read(build(source(1, "爱国社区", figures, played=many)))["课件名称"], 2))
+    assert [row[:3] for row in body] == [
+        ["宝轮镇 爱国社区", "下载", 1],
+        *([["宝轮镇 爱国社区", "存储", 45], *[["宝轮镇 爱国社区", "存储", None]] * 2]),
+        *([["宝轮镇 爱国社区", "播放", 45], *[["宝轮镇 爱国社区", "播放", None]] * 2]),
+    ]
+    assert "、".join(row[3] for row in body[1:4]) == quote_names(many)
 
 
 def test_evidence_stands_beside_the_figures() -> None:
