@@ -68,14 +68,16 @@ def open_office(url: str, plan: dict[str, list[str]], clock: ManualClock, **sett
 def write(url: str, act: Callable[[Connection], Awaitable[T]]) -> T:
     """Do something in one transaction of a database of our own, and return what it returns."""
 
-    async def story() -> T:
-        database = Database(url)
-        async with database.write() as connection:
-            result = await act(connection)
-        await database.close()
-        return result
+    return asyncio.run(write_once(url, act))
 
-    return asyncio.run(story())
+
+async def write_once(url: str, act: Callable[[Connection], Awaitable[T]]) -> T:
+    """The same for those who have a loop already."""
+    database = Database(url)
+    async with database.write() as connection:
+        result = await act(connection)
+    await database.close()
+    return result
 
 
 async def set_password(connection: Connection, district: SmallDistrict, name: str, account: str) -> None:

@@ -79,6 +79,7 @@ def _environment(loader: PrefixLoader, translations: NullTranslations, assets: A
     install.install_gettext_translations(translations, newstyle=True)
     environment.globals |= {"asset": assets.address, "missing_packages": bool(assets.missing)}
     environment.filters |= {
+        "translated": lambda text: translations.gettext(text) if text else "",
         "moment": lambda ms: _local(ms, zone).strftime("%m-%d %H:%M"),
         "day": lambda ms: _local(ms, zone).strftime("%Y-%m-%d"),
         "iso": lambda ms: _local(ms, zone).isoformat(timespec="seconds"),

@@ -90,8 +90,8 @@ async def _hear_all(
             public_key=bytes(32),
             now_ms=NOW_MS - 80 * DAY_MS,
         )
-        age_ms = chance.randint(5, 290) * 1000
-        if left.get(township, 0):
+        age_ms = chance.randint(5, 290) * 1000 if title != AIGUO else 21 * HOUR_MS
+        if left.get(township, 0) and title != AIGUO:
             left[township] -= 1
             age_ms = chance.randint(2, 70) * HOUR_MS
         elif chance.random() < 0.06:
@@ -175,7 +175,7 @@ def _facts(title: str, chance: random.Random) -> Iterator[Fact]:
     names = chance.sample(TITLES, chance.randint(2, 5)) + ([EVIL] if title == AIGUO else [])
     for number, name in enumerate(names):
         yield received(name, f"2026-09-{1 + number:02d} 03:20")
-    for gathering in range(chance.randint(0, 7) + (title == AIGUO)):
+    for gathering in range(6 if title == AIGUO else chance.randint(0, 7)):
         day = f"2026-09-{3 + gathering * 2:02d}"
         name = chance.choice(names)
         yield from plays(name, f"{day} 19:30", minutes=chance.randint(25, 70))

@@ -68,5 +68,7 @@ def test_a_page_reads_in_english(page: Page, site: Site, watched: Watched, name:
     )
     keep_picture(page, f"{name}_en")
     page.get_by_role("button", name="中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    page.wait_for_load_state()
     assert [each for each in left if AIGUO not in each] == []
     assert watched.complaints == []
