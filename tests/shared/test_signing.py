@@ -37,7 +37,10 @@ def test_nothing_that_is_signed_can_be_changed() -> None:
         check(HEADER.replace(signing.key_id(PUBLIC), "0" * 16))
 
 
-@pytest.mark.parametrize("key", [bytes(signing.new_key().verify_key), b"", b"short", bytes(32)])
+OTHERS = {"another": bytes(signing.new_key().verify_key), "empty": b"", "short": b"short", "zeros": bytes(32)}
+
+
+@pytest.mark.parametrize("key", OTHERS.values(), ids=OTHERS)
 def test_another_key_or_no_key_at_all_accepts_nothing(key: bytes) -> None:
     with pytest.raises(signing.BadSignature):
         check(HEADER, key=key)
