@@ -56,7 +56,10 @@ class Uplink:
 
     def push(self, now: Instant) -> bool:
         """Push once, now. True when the centre took it."""
-        batch = self.spool.batch(max_lines=self._max_events, max_bytes=MAX_BATCH_BYTES)
+        # After a failure the first push is a bare heartbeat: when a whole county comes back, everybody is seen at once
+        # and the centre says who sends the past when.
+        lines = 0 if self._failures else self._max_events
+        batch = self.spool.batch(max_lines=lines, max_bytes=MAX_BATCH_BYTES)
         body = gzip.compress(self._body(batch, now), compresslevel=6, mtime=0)
         header = signing.authorization(
             self.identity.key, method="POST", path=PATH, station=self.identity.station, body=body
@@ -123,7 +126,8 @@ class Uplink:
         self.offset_ms = answer.time - now.wall_ms
         self.last_error = ""
         self._failures = 0
-        self._max_events = max(1, min(MAX_EVENTS, answer.pace.max_events))
+        ceiling = MAX_EVENTS if batch.lines else self._max_events
+        self._max_events = max(1, min(ceiling, answer.pace.max_events))
         self._not_before_ms = now.mono_ms + answer.pace.wait_ms
         # A tenth of jitter keeps stations that started together from marching in step.
         self._heartbeat_due_ms = now.mono_ms + round(self.heartbeat_s * 1000 * self.dice.uniform(0.95, 1.05))

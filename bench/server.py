@@ -7,6 +7,7 @@ import uvicorn
 
 from collector.app import create_app
 from collector.settings import Settings
+from collector.web.deadlines import DeadlineProtocol
 
 
 async def bare(scope: Any, receive: Any, send: Any) -> None:
@@ -25,7 +26,8 @@ async def bare(scope: Any, receive: Any, send: Any) -> None:
 def main() -> None:
     target, port = sys.argv[1:3]
     app = bare if target == "bare" else create_app(Settings(), with_jobs=False)
-    uvicorn.run(app, port=int(port), access_log=False, log_level="warning", timeout_keep_alive=900)
+    http = DeadlineProtocol if app is not bare else "auto"
+    uvicorn.run(app, port=int(port), http=http, access_log=False, log_level="warning", timeout_keep_alive=900)
 
 
 if __name__ == "__main__":

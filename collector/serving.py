@@ -1,29 +1,90 @@
-"""Serves the centre with uvicorn. Connections stay open longer than a heartbeat period: a new one costs far more."""
+"""Runs the centre: `serve` with uvicorn, `work` without a door.
+
+Connections stay open longer than a heartbeat period: a new one costs far more.
+"""
 
 import asyncio
+import logging
+import os
+import signal
+from functools import partial
 
 import uvicorn
 
 from collector.app import create_app
+from collector.centre import Centre
 from collector.db.engine import Database
+from collector.db.sqlite_file import check_pages, held_alone, sqlite_path
 from collector.errors import SetupError
+from collector.job_runner import JobRunner
+from collector.jobs import heard_since, list_jobs
 from collector.migrate import is_current
 from collector.settings import Settings
+from collector.web.deadlines import DeadlineProtocol
+from shared.clock import SystemClock
+
+log = logging.getLogger("yuanjiao.serving")
+
+_MANY = (
+    "环境变量 WEB_CONCURRENCY={count}：serve 不能再分成多个进程。请去掉它；"
+    "需要更多进程时请使用 PostgreSQL，并在不同端口上多开几个 serve。"
+)
 
 
 def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Raises SetupError when the schema is not the newest."""
+    """Run until SIGTERM or SIGINT. Raises SetupError when the database is taken, damaged or not the newest."""
+    _require_one_process()
+    with held_alone(settings.database):
+        _check(settings)
+        asyncio.run(_require_current(settings))
+        uvicorn.run(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            http=DeadlineProtocol,
+            workers=1,
+            timeout_keep_alive=settings.heartbeat_s * 3,
+            timeout_graceful_shutdown=10,
+            access_log=False,
+            log_level="info",
+            server_header=False,
+        )
+
+
+def work(settings: Settings) -> None:
+    """Do the periodic work beside serving processes until SIGTERM or SIGINT. Raises SetupError on SQLite."""
+    if sqlite_path(settings.database) is not None:
+        raise SetupError("SQLite 只允许一个进程，定期工作由 serve 自己完成。要单独运行 worker，请改用 PostgreSQL。")
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     asyncio.run(_require_current(settings))
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        timeout_keep_alive=settings.heartbeat_s * 3,
-        timeout_graceful_shutdown=10,
-        access_log=False,
-        log_level="info",
-        server_header=False,
-    )
+    asyncio.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    centre = Centre(settings, Database(settings.database), SystemClock())
+    jobs = JobRunner(centre, list_jobs(centre, partial(heard_since, centre)))
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    jobs.start()
+    log.info("worker.started pid=%d", os.getpid())
+    await ended.wait()
+    await jobs.stop()
+    await centre.database.close()
+
+
+def _check(settings: Settings) -> None:
+    path = sqlite_path(settings.database)
+    if path is not None:
+        log.warning("database.checked seconds=%.2f mib=%d", check_pages(path), path.stat().st_size >> 20)
+
+
+def _require_one_process() -> None:
+    """Uvicorn reads this variable of its own accord; several workers of one SQLite file would corrupt it."""
+    count = os.environ.get("WEB_CONCURRENCY", "1")
+    if count.strip() not in {"", "1"}:
+        raise SetupError(_MANY.format(count=count))
 
 
 async def _require_current(settings: Settings) -> None:

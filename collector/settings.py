@@ -38,6 +38,14 @@ class Settings(BaseSettings):
     patience: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Factor on the fixed waits of rules before they open or close; the demonstration shortens them."""
     fold_every_s: Annotated[int, Field(ge=1, le=300)] = 5
+    backlog_lines_per_s: Annotated[int, Field(ge=1)] = 20_000
+    """Lines of backlog a second this process asks returning stations for."""
+    run_jobs: bool = True
+    """Whether `serve` does the periodic work too; turn it off where workers do. SQLite has no workers."""
+    keep_months: Annotated[int, Field(ge=3, le=120)] = 13
+    """Months for which raw events are kept. What was made of them stays for ever."""
+    free_floor_mib: Annotated[int, Field(ge=1)] = 256
+    """Below so much free room beside a SQLite database this centre reports itself unready."""
     mail_url: SecretStr | None = None
     """Where mail goes, as apprise writes it: `mailto://user:password@host:port?from=centre@example.cn`."""
     webhook_secret: SecretStr | None = None

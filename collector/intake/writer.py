@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from collector.centre import Centre
 from collector.errors import PushRefusedError
+from collector.intake.pacing import Pacer
 from collector.intake.service import Received, store
 from shared.wire.v1 import Answer
 
@@ -34,6 +35,7 @@ class Writer:
         self._centre = centre
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(MAX_WAITING)
         self._task: asyncio.Task[None] | None = None
+        self._pacer = Pacer(centre.settings.backlog_lines_per_s)
         self.ready_since_ms = centre.now_ms
 
     def start(self) -> None:
@@ -87,7 +89,13 @@ class Writer:
             _settle(group[0], refusal)
             return
         for each, result in zip(group, results, strict=True):
-            _settle(each, result)
+            _settle(each, self._paced(each.received, result, now_ms))
+
+    def _paced(self, received: Received, result: Answer | PushRefusedError, now_ms: int) -> Answer | PushRefusedError:
+        left = received.push.envelope.heartbeat.spool.waiting - len(received.push.lines)
+        if isinstance(result, PushRefusedError) or left <= 0:
+            return result
+        return result.model_copy(update={"pace": self._pacer.pace(left=left, now_ms=now_ms)})
 
 
 def _settle(waiting: _Waiting, result: Answer | PushRefusedError) -> None:
