@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from collector.intake.writer import Writer
 from collector.overview import service
 from collector.overview.queries import Wanted
 from collector.overview.service import Watch
@@ -43,7 +44,6 @@ async def overview(
     request: Request, visitor: Annotated[Visitor, may(May.SEE)], filters: Annotated[Filters, Query()]
 ) -> Response:
     centre = centre_of(request)
-    limits = service.limits_of(centre, ready_ms=ready_ms(request))
     scope = Wanted(visitor.district_id, township_id=visitor.township_id, station_id=visitor.station_id)
     asked = Wanted(
         visitor.district_id,
@@ -54,6 +54,7 @@ async def overview(
     )
     month = month_of(centre.now_ms, centre.settings.zone)
     async with centre.database.read() as connection:
+        limits = await service.limits_of(connection, centre, visitor.district_id, ready_ms=ready_ms(request))
         board = await service.look(connection, scope, asked, limits, page=filters.page)
         counts = await tickets.count_open_by_township(connection, visitor.district_id)
         listed = await tickets.list_tickets(
@@ -97,8 +98,9 @@ def watch_of(request: Request) -> Watch:
 
 
 def ready_ms(request: Request) -> int:
-    """Since when this centre has been listening; 0 when the application does not say."""
-    return int(getattr(request.app.state, "ready_ms", 0))
+    """Since when this process hears stations by itself."""
+    writer: Writer = request.app.state.writer
+    return writer.ready_since_ms
 
 
 def address_of(asked: Wanted, **changes: object) -> str:

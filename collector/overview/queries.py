@@ -82,6 +82,13 @@ async def list_cells(
     return [Cell(row[0], row[1], row[2], row[3], Status(row[4]), row[5]) for row in rows]
 
 
+async def last_heard_before(connection: Connection, district_id: int, moment_ms: int) -> int:
+    """When anybody of the district was last heard before this moment; the moment itself when nobody was."""
+    received = station_states.c.received_ms
+    statement = select(func.max(received)).where(station_states.c.district_id == district_id, received < moment_ms)
+    return (await connection.execute(statement)).scalar() or moment_ms
+
+
 def _status(limits: Limits) -> ColumnElement[str]:
     """`collector.stations.words.status_of` as the database works it out; a test holds the two together."""
     received = station_states.c.received_ms

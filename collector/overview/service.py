@@ -59,9 +59,13 @@ class Board:
         return sum(self.totals.values())
 
 
-def limits_of(centre: Centre, *, ready_ms: int) -> Limits:
-    settings = centre.settings
-    return limits_at(centre.now_ms, heartbeat_s=settings.heartbeat_s, grace_s=settings.grace_s, ready_ms=ready_ms)
+async def limits_of(connection: Connection, centre: Centre, district_id: int, *, ready_ms: int) -> Limits:
+    """The bounds of every status now. `ready_ms` is since when this centre hears stations, 0 when it is not known."""
+    settings, now_ms = centre.settings, centre.now_ms
+    away = None
+    if now_ms <= ready_ms + (settings.heartbeat_s + settings.grace_s) * 1000:
+        away = (await queries.last_heard_before(connection, district_id, ready_ms), ready_ms)
+    return limits_at(now_ms, heartbeat_s=settings.heartbeat_s, grace_s=settings.grace_s, away=away)
 
 
 async def look(connection: Connection, scope: Wanted, asked: Wanted, limits: Limits, *, page: int = 1) -> Board:
@@ -147,8 +151,8 @@ class Watch:
             return seen
 
     async def _ask(self, district_id: int) -> dict[str, int]:
-        limits = limits_of(self._centre, ready_ms=self._ready_ms)
         async with self._centre.database.read() as connection:
+            limits = await limits_of(connection, self._centre, district_id, ready_ms=self._ready_ms)
             counts = await queries.count_stations(connection, Wanted(district_id), limits)
             listed = await tickets.list_tickets(connection, district_id, limit=_TICKETS_WATCHED)
         return {

@@ -142,13 +142,14 @@ async def _page(
             ),
             "playbacks": await usage.list_playbacks(connection, district_id, station_id, limit=_PLAYBACKS),
             "sessions": await usage.list_sessions(connection, district_id, station_id, month),
+            "limits": await limits_of(connection, centre, district_id, ready_ms=ready_ms(request)),
             "stock": await usage.list_stock(connection, district_id, station_id, _STOCK),
         }
     heartbeat = None if state is None else senses.read_heartbeat(state.heartbeat)
     lines = []
     if state is not None and heartbeat is not None:
         lines = [*senses.lines_of(heartbeat), senses.clock_line(heartbeat, state.received_ms)]
-    status = status_of(state.received_ms if state else None, limits_of(centre, ready_ms=ready_ms(request)))
+    status = status_of(state.received_ms if state else None, context.pop("limits"))
     return renderer_of(request).page(
         request,
         "overview/station.html",

@@ -43,17 +43,17 @@ class Limits:
     late_from_ms: int
 
 
-def limits_at(now_ms: int, *, heartbeat_s: int, grace_s: int, ready_ms: int = 0) -> Limits:
-    """The bounds at this moment.
+def limits_at(now_ms: int, *, heartbeat_s: int, grace_s: int, away: tuple[int, int] | None = None) -> Limits:
+    """The bounds at this moment: on time within one period and a minute, late within period and grace.
 
-    On time within one period and a minute, late within period and grace. A centre that has itself been away (its
-    intake is ready since `ready_ms`) calls nobody online who has not been heard since, and nobody offline before a
-    period and grace have passed.
+    `away` is when this centre last heard anybody before it started, and when it was ready again. Until everybody has
+    had period and grace to call, nobody is offline who was not overdue already when the centre went away.
     """
     overdue_ms = (heartbeat_s + grace_s) * 1000
-    online_from_ms = max(now_ms - heartbeat_s * 1000 - _MARGIN_MS, ready_ms)
-    late_from_ms = now_ms - overdue_ms if now_ms > ready_ms + overdue_ms else 0
-    return Limits(online_from_ms, min(late_from_ms, online_from_ms))
+    late_from_ms = now_ms - overdue_ms
+    if away is not None and now_ms <= away[1] + overdue_ms:
+        late_from_ms = min(late_from_ms, away[0] - overdue_ms)
+    return Limits(now_ms - heartbeat_s * 1000 - _MARGIN_MS, late_from_ms)
 
 
 def status_of(received_ms: int | None, limits: Limits) -> Status:
