@@ -1,38 +1,75 @@
-"""Finds a damaged spool at start and rescues what verifies of it. Nothing is ever deleted: the file is moved aside.
+"""Opens the spool, finds damage and rescues what verifies. Nothing is ever deleted: damaged files are moved aside.
 
-SQLite's own checks miss a file of length zero, a lost WAL and most flipped bits. So three things are checked: the
-schema, the hash chain and numbering of every line, and a mark beside the file that says how far writing had come.
+SQLite's own checks miss a file of length zero, a lost WAL and most flipped bits. So more is checked: the schema, the
+seals, the hash chain and numbering of every line, and a mark beside the file that says how far writing had come.
+
+A new file, whether the first or a healed one, is made whole under another name, synced, and only then takes its
+place, so that a power cut at any moment leaves either the old state or the new one (decision 0003).
 """
 
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from shared import chain
+from agent import rescue
+from agent.durable import sync_file, sync_folder
+from agent.errors import SpoolError
+from agent.spool_rows import SCHEMA, VERSION, Line, Stream, follows, list_streams, open_stream, seal, transaction
 from shared.clock import Instant
-from shared.wire.v1 import dump_line, read_event
 
 log = logging.getLogger("yuanjiao.spool")
 
-StreamRow = tuple[int, str, int, int, bytes, bytes, int]
-"""Stream number, name, stored, last, chain before the first line, chain after the last, held back."""
-LineRow = tuple[int, int, int, int, bytes, bytes]
-"""Stream number, seq, last seq the line stands for (itself, but for gap lines), recorded ms, line, hash after it."""
+SYNCHRONOUS = "FULL"
+"""NORMAL loses what was recorded before a power cut; `make powerloss` shows it."""
+
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG}
+_DAMAGED_READS = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+
+Mark = tuple[str, int]
+"""Name of the newest stream and the highest seq written to it, as noted beside the file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rescued:
-    """What could be read and verified. `newest` is the damaged stream and the highest seq known of it."""
+class Place:
+    """Where a spool lives."""
 
-    streams: list[StreamRow]
-    lines: list[LineRow]
-    memo: list[tuple[str, str, str]]
-    newest: tuple[str, int]
+    folder: Path
+    checkpoint_pages: int = 128
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "spool.db"
+
+    @property
+    def mark(self) -> Path:
+        return self.folder / "spool.mark"
+
+    @property
+    def unfinished(self) -> Path:
+        return self.folder / "spool.healing"
+
+    @property
+    def healed(self) -> Path:
+        return self.folder / "spool.healed"
+
+
+def open_spool(place: Place, now: Instant, entropy: Callable[[int], bytes]) -> sqlite3.Connection:
+    """A healthy spool, made anew or healed where need be. Raises SpoolError when the disk allows neither."""
+    try:
+        return _open_spool(place, now, entropy)
+    except (sqlite3.Error, OSError) as error:
+        raise SpoolError(f"{SpoolError.__doc__} ({error})") from error
+
+
+def join_spool(place: Place) -> sqlite3.Connection:
+    """The spool beside a running agent: neither checked nor healed. Raises SpoolError when there is none."""
+    if not place.file.exists():
+        raise SpoolError("这台机器上还没有记录。请先运行 yuanjiao-agent run。")
+    return _connect(place)
 
 
 def write_mark(mark: Path, stream: str, last: int) -> None:
@@ -47,131 +84,149 @@ def write_mark(mark: Path, stream: str, last: int) -> None:
         log.warning("spool.mark_failed error=%s", error)
 
 
-def rescue(path: Path, mark: Path, now: Instant) -> Rescued | None:
-    """None for a healthy or absent spool. A damaged one is moved aside and what verifies of it is returned."""
-    marked = _read_mark(mark)
-    if not path.exists() and marked is None:
-        return None
+def _open_spool(place: Place, now: Instant, entropy: Callable[[int], bytes]) -> sqlite3.Connection:
+    if place.healed.exists():
+        _take_place(place, now)
+    for suffix in _SUFFIXES:
+        place.unfinished.with_name(place.unfinished.name + suffix).unlink(missing_ok=True)
+    marked = _read_mark(place.mark)
+    old = _connect(place) if place.file.exists() else None
+    damage = "the file is gone" if marked is not None else ""
+    if old is not None:
+        damage = _judge(old, marked)
+        if not damage:
+            return old
+    if damage:
+        log.error("spool.damaged reason=%s", damage)
+    _build(place, old, marked, now, entropy(16).hex(), damage=damage)
+    _take_place(place, now)
+    if old is not None:
+        # Only now: SQLite would roll the WAL into a file that still has its name, and delete it.
+        old.close()
+    return _connect(place)
+
+
+def _connect(place: Place) -> sqlite3.Connection:
+    db = sqlite3.connect(place.file, check_same_thread=False, timeout=10, isolation_level=None)
     try:
-        rescued, damage = _examine(path, marked, now)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
+        db.execute(f"PRAGMA wal_autocheckpoint={place.checkpoint_pages}")
+        db.execute("PRAGMA journal_size_limit=524288")
     except sqlite3.Error as error:
-        rescued, damage = Rescued([], [], [], marked or ("", 0)), f"unreadable: {error}"
-    if not damage:
-        return None
-    log.error("spool.damaged reason=%s rescued_lines=%d", damage, len(rescued.lines))
-    _set_aside(path, now)
-    mark.unlink(missing_ok=True)
-    return rescued
+        if not _is_damage(error):
+            db.close()
+            raise
+    except UnicodeDecodeError:
+        # SQLite quotes the damaged schema in its message, and Python cannot read the quotation: damage, judged next.
+        pass
+    return db
 
 
-def _examine(path: Path, marked: tuple[str, int] | None, now: Instant) -> tuple[Rescued, str]:
-    if not path.exists():
-        return Rescued([], [], [], marked or ("", 0)), "the file is gone"
-    db = sqlite3.connect(path, timeout=10)
+def _judge(db: sqlite3.Connection, marked: Mark | None) -> str:
+    """What is wrong with an open spool, empty when nothing is. Raises sqlite3.Error when the disk is at fault."""
     try:
-        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            damage = "" if marked is None else "the file is empty"
-            return Rescued([], [], [], marked or ("", 0)), damage
-        streams = [_typed_stream(row) for row in db.execute("SELECT * FROM streams ORDER BY no")]
-        memo = list(db.execute("SELECT * FROM memo"))
-        lines: list[LineRow] = []
-        kept: list[StreamRow] = []
-        damage = ""
-        for stream in streams:
-            found, last, head, wrong = _verify(db, stream, now)
-            lines += found
-            kept.append((*stream[:3], last, stream[4], head, stream[6]))
-            damage = damage or wrong
-        newest = (kept[-1][1], kept[-1][3]) if kept else ("", 0)
-        if marked is not None and (not kept or (marked[0] == newest[0] and marked[1] > newest[1])):
-            damage = damage or f"written up to {marked[1]}, found up to {newest[1]}"
-            newest = marked
-        return Rescued(kept, lines, memo, newest), damage
+        with transaction(db, "DEFERRED"):
+            return _find_damage(db, marked)
+    except sqlite3.Error as error:
+        if _is_damage(error):
+            return f"unreadable: {error}"
+        db.close()
+        raise
+    except (TypeError, ValueError, MemoryError) as error:
+        return f"unreadable: {error!r}"
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code & 0xFF in _DAMAGE or code in _DAMAGED_READS
+
+
+def _find_damage(db: sqlite3.Connection, marked: Mark | None) -> str:
+    if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        return "the file is not a spool"
+    check = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if check != "ok":
+        return f"the tree is broken: {check}"
+    streams = list_streams(db)
+    known = {each.stream: each.last for each in streams}
+    named = {(each.no, each.stream, seal(str(each.no), each.stream)) for each in streams}
+    if not streams or set(db.execute("SELECT no, stream, seal FROM names")) != named:
+        return "the streams have lost their names"
+    if marked is not None and known.get(marked[0], -1) < marked[1]:
+        return f"written up to {marked[1]} of {marked[0]}, found up to {known.get(marked[0])}"
+    if any(seal(*row[:3]) != row[3] for row in db.execute("SELECT probe, key, value, seal FROM memo")):
+        return "a remembered value does not fit its seal"
+    return next(filter(None, (_find_break(db, each) for each in streams)), "")
+
+
+def _find_break(db: sqlite3.Connection, stream: Stream) -> str:
+    expected, head = stream.floor + 1, stream.base
+    for row in db.execute("SELECT * FROM lines WHERE no = ? ORDER BY seq", (stream.no,)):
+        line = Line(*row)
+        if line.seq != expected or not follows(line, head):
+            return f"stream {stream.no} does not verify at {line.seq}"
+        expected, head = line.upto + 1, line.hash
+    if expected - 1 != stream.last or head != stream.head:
+        return f"stream {stream.no} ends at {expected - 1}, not at {stream.last}"
+    return ""
+
+
+def _build(
+    place: Place, old: sqlite3.Connection | None, marked: Mark | None, now: Instant, name: str, *, damage: str
+) -> None:
+    """Make a whole new spool beside the old one: with what verifies of that, and a new stream that says why."""
+    db = sqlite3.connect(place.unfinished, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode=OFF")
+        db.execute("PRAGMA synchronous=OFF")
+        db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
+        with transaction(db):
+            if damage:
+                previous = rescue.take_over(db, place.file, old, marked, now)
+                data = {"reason": "corrupt", "previous": previous.stream, "previous_last": previous.last}
+            else:
+                data = {"reason": "new", "previous": "", "previous_last": 0}
+            open_stream(db, name, data, now)
+        if damage:
+            db.execute("VACUUM")
     finally:
         db.close()
+    sync_file(place.unfinished)
+    place.unfinished.rename(place.healed)
+    sync_folder(place.folder)
 
 
-def _verify(db: sqlite3.Connection, stream: StreamRow, now: Instant) -> tuple[list[LineRow], int, bytes, str]:
-    """Lines of one stream with every run that does not verify replaced by a gap line.
+def _take_place(place: Place, now: Instant) -> None:
+    """Move the damaged files aside and put the healed one in their place. Goes on where a power cut stopped it.
 
-    A line is right when the hash before it and its bytes give its own hash; after a bad run the hash stored with the
-    run's last line is taken on trust, and the next line that fits proves it.
+    A WAL must never meet another file than its own, so the old one is surely gone before the new file has its name.
     """
-    no, _name, _stored, last, head, newest_head, _held = stream
-    good: list[LineRow] = []
-    bad: list[LineRow] = []
-    expected = _first_seq(db, no, last)
-    damage = ""
-    for row in _lines(db, no):
-        seq, upto, line, hash_ = row[1], row[2], row[4], row[5]
-        fits = seq == expected and (chain.extend(head, line) == hash_ or _is_gap(line, hash_))
-        if fits and bad:
-            good.append(_gap(no, bad, now))
-            bad = []
-        if fits:
-            good.append(row)
-        else:
-            damage = damage or f"stream {no} does not verify at {seq}"
-            bad.append((no, min(expected, seq), *row[2:]))
-        expected, head = upto + 1, hash_
-    if bad:
-        return good, good[-1][2] if good else 0, good[-1][5] if good else chain.START, damage
-    if not damage and (expected - 1 != last or head != newest_head):
-        damage = f"stream {no} ends at {expected - 1}, not at {last}"
-    return good, expected - 1, head, damage
+    moved = False
+    stem = _free_name(place.folder, f"{place.file.name}.damaged-{now.wall_ms}")
+    for suffix in _SUFFIXES:
+        source = place.file.with_name(place.file.name + suffix)
+        if source.exists():
+            source.rename(place.folder / f"{stem}{suffix}")
+            moved = True
+    if moved:
+        sync_folder(place.folder)
+    place.healed.rename(place.file)
+    sync_folder(place.folder)
 
 
-def _lines(db: sqlite3.Connection, no: int) -> Iterator[LineRow]:
-    for row in db.execute("SELECT no, seq, upto, at_ms, line, hash FROM lines WHERE no = ? ORDER BY seq", (no,)):
-        yield (int(row[0]), int(row[1]), int(row[2]), int(row[3]), bytes(row[4]), bytes(row[5]))
+def _free_name(folder: Path, wanted: str) -> str:
+    names, number = {each.name for each in folder.iterdir()}, 1
+    found = wanted
+    while any(f"{found}{suffix}" in names for suffix in _SUFFIXES):
+        number += 1
+        found = f"{wanted}-{number}"
+    return found
 
 
-def _first_seq(db: sqlite3.Connection, no: int, last: int) -> int:
-    value = db.execute("SELECT min(seq) FROM lines WHERE no = ?", (no,)).fetchone()[0]
-    return int(value) if value is not None else last + 1
-
-
-def gap_line(first: int, last: int, *, head: bytes, counts: Mapping[str, int], now: Instant) -> bytes:
-    """The line that stands for lines `first` to `last`, after which the chain is `head`."""
-    data = {"first": first, "last": last, "counts": dict(counts), "head": head.hex()}
-    return dump_line(
-        {"seq": first, "kind": "spool.gap", "at": now.wall_ms, "boot": now.boot, "mono": now.mono_ms, "data": data}
-    )
-
-
-def _gap(no: int, bad: list[LineRow], now: Instant) -> LineRow:
-    """One line in place of a run that does not verify."""
-    first, last, head = bad[0][1], bad[-1][2], bad[-1][5]
-    line = gap_line(first, last, head=head, counts={"unreadable": last - first + 1}, now=now)
-    return (no, first, last, now.wall_ms, line, head)
-
-
-def _is_gap(line: bytes, head: bytes) -> bool:
-    """Whether this line stands for others and carries the chain head it is stored with."""
-    try:
-        event = read_event(line)
-    except ValidationError:
-        return False
-    return event.kind == "spool.gap" and event.data["head"] == head.hex()
-
-
-def _typed_stream(row: tuple[object, ...]) -> StreamRow:
-    no, stream, stored, last, base, head, held = row
-    if not (isinstance(base, bytes) and isinstance(head, bytes)):
-        raise sqlite3.DatabaseError("a stream row has lost its types")
-    return (int(str(no)), str(stream), int(str(stored)), int(str(last)), base, head, int(str(held)))
-
-
-def _read_mark(mark: Path) -> tuple[str, int] | None:
+def _read_mark(mark: Path) -> Mark | None:
     try:
         stream, last = mark.read_text("ascii").split()
         return stream, int(last)
     except (OSError, ValueError):
         return None
-
-
-def _set_aside(path: Path, now: Instant) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        source = path.with_name(path.name + suffix)
-        if source.exists():
-            source.rename(path.with_name(f"{path.name}.damaged-{now.wall_ms}{suffix}"))

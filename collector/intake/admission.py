@@ -5,7 +5,7 @@ be read is admitted with the reason why: it keeps its place and blocks nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -17,7 +17,7 @@ from shared.wire.v1 import Event
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A line to append. `upto` is the last seq it stands for; `event` is None when `refused` says it is unreadable."""
+    """A line to append at `seq`, for all up to `upto`; `event` is None when `refused` says it is unreadable."""
 
     seq: int
     upto: int
@@ -53,7 +53,8 @@ def admit(*, first: int, head: bytes, lines: Sequence[bytes], stored: int, store
             if not joined and not is_gap and running != stored_head:
                 return Admission((), stored, stored_head, conflict=stored)
             joined = True
-            rows.append(admitted)
+            # A gap declared while the answer to its first lines was lost: those are stored, it stands for the rest.
+            rows.append(admitted if admitted.seq > stored else replace(admitted, seq=stored + 1))
         running = _after(running, admitted, is_gap=is_gap)
         expected = admitted.upto + 1
     if not rows:

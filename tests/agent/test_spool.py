@@ -7,7 +7,7 @@ from agent.errors import SpoolFullError
 from agent.probes.base import Fact
 from agent.spool import Batch, Limits, Spool
 from shared import chain
-from shared.wire.v1 import read_event
+from shared.wire.v1 import Event, read_event
 from tests.clocks import ManualClock
 
 MANY = {"max_lines": 500, "max_bytes": 1 << 20}
@@ -20,6 +20,11 @@ def opened(folder: Path, clock: ManualClock, *, limits: Limits | None = None) ->
 def record(spool: Spool, clock: ManualClock, *names: str) -> None:
     for name in names:
         spool.append([Fact("note", {"name": name})], clock.now(), memo={})
+
+
+def sent(spool: Spool) -> list[Event]:
+    """All a centre would get, over all streams."""
+    return [read_event(line) for batch in spool.batches(**MANY) for line in batch.lines]
 
 
 def names(batch: Batch) -> list[object]:
@@ -123,8 +128,9 @@ def test_a_file_of_length_zero_is_found_by_the_mark(tmp_path: Path, clock: Manua
     for suffix in ("", "-wal", "-shm"):
         (tmp_path / f"spool.db{suffix}").unlink(missing_ok=True)
     (tmp_path / "spool.db").touch()
-    (line,) = opened(tmp_path, clock).batch(**MANY).lines
-    assert read_event(line).data == {"reason": "corrupt", "previous": before, "previous_last": 2}
+    gap, opening = sent(opened(tmp_path, clock))
+    assert (gap.kind, gap.data["first"], gap.data["last"]) == ("spool.gap", 1, 2)
+    assert opening.data == {"reason": "corrupt", "previous": before, "previous_last": 2}
 
 
 def test_a_lost_wal_is_found_by_the_mark(tmp_path: Path, clock: ManualClock) -> None:
@@ -138,7 +144,8 @@ def test_a_lost_wal_is_found_by_the_mark(tmp_path: Path, clock: ManualClock) -> 
     (tmp_path / "spool.db").write_bytes(before)
     again = opened(tmp_path, clock)
     assert again.stream != stream
-    assert [read_event(line).kind for line in again.batch(**MANY).lines] == ["stream.opened"]
+    kinds = [(event.kind, event.data.get("first"), event.data.get("last")) for event in sent(again)]
+    assert kinds == [("stream.opened", None, None), ("spool.gap", 2, 3), ("stream.opened", None, None)]
 
 
 def test_a_flipped_bit_becomes_a_declared_gap_and_the_rest_is_sent(tmp_path: Path, clock: ManualClock) -> None:
@@ -169,4 +176,4 @@ def test_nonsense_in_place_of_the_file_is_moved_aside(tmp_path: Path, clock: Man
     (tmp_path / "spool.db").write_bytes(b"nonsense" * 1000)
     spool = opened(tmp_path, clock)
     record(spool, clock, "a")
-    assert names(spool.batch(**MANY))[-1] == "a"
+    assert sent(spool)[-1].data == {"name": "a"}

@@ -58,6 +58,13 @@ def test_however_often_and_in_whatever_pieces_history_is_sent_it_is_stored_once(
     assert taken == list(range(1, stored + 1))
 
 
+def test_a_gap_over_lines_that_are_stored_stands_for_the_rest_of_them() -> None:
+    gap = line(3, "spool.gap", first=3, last=8, counts={"device.sampled": 6}, head=HEADS[8].hex())
+    admission = admit(first=3, head=HEADS[2], lines=[gap, *lines(9, 9)], stored=5, stored_head=HEADS[5])
+    assert [(row.seq, row.upto) for row in admission.rows] == [(6, 8), (9, 9)]
+    assert (admission.stored, admission.head) == (9, HEADS[9])
+
+
 def test_another_content_under_the_same_number_is_a_conflict() -> None:
     forged = [line(5, text="forged")]
     admission = admit(first=5, head=HEADS[4], lines=forged, stored=5, stored_head=HEADS[5])
