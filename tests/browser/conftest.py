@@ -144,3 +144,9 @@ def _run(story: Any) -> Any:
     thread.start()
     thread.join()
     return result[0]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright leaves a loop running in this thread, which others need for asyncio.run."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

@@ -1,10 +1,11 @@
+import json
 import re
 
 import pytest
 from starlette.testclient import TestClient
 
 from collector.db.engine import Connection
-from collector.overview import service
+from collector.overview import pages, service
 from collector.overview.pages import address_of, parse_status
 from collector.overview.queries import Wanted
 from collector.overview.service import TownshipRow, split_pages
@@ -148,3 +149,13 @@ def test_the_english_page_has_no_chinese_words_of_ours(office: Office) -> None:
     assert '<html lang="en">' in page
     assert "Offline" in page
     assert "在线" not in page
+
+
+def test_with_many_townships_the_chart_shows_those_that_studied_least(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "_BARS", 2)
+    with office.signed_in("主任") as client:
+        page = client.get("/").text
+    assert "最少的 2 个乡镇" in page
+    assert len(json.loads(page.split('id="chart-data">', 1)[1].split("</script>", 1)[0])["names"]) == 2
