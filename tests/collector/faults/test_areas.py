@@ -13,7 +13,7 @@ from collector.faults.rules.base import sample_view
 from collector.faults.service import list_rules
 from collector.faults.standing import Key, Standing
 
-P, G, TICK = 300, 600, 15
+P, G, TICK = 300, 600, 30
 START = 1_788_000_000
 DISTRICT = "area/district"
 SILENT = {"station_silent": list_rules()["station_silent"]}
@@ -210,13 +210,13 @@ def test_a_township_counts_as_back_only_after_two_periods() -> None:
 
 
 steps = st.lists(
-    st.tuples(st.sets(st.integers(0, 11), max_size=12), st.integers(1, 60).map(lambda ticks: ticks * 4 * TICK)),
+    st.tuples(st.sets(st.integers(0, 11), max_size=12), st.integers(1, 60).map(lambda minutes: minutes * 60)),
     min_size=1,
     max_size=6,
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(steps=steps)
 def test_whatever_falls_silent_and_returns_each_cause_is_told_once_and_nothing_is_hidden(
     steps: Sequence[tuple[set[int], int]],
