@@ -11,7 +11,15 @@ from pydantic.json_schema import models_json_schema
 
 from shared.wire import kinds, states, v1
 
-MESSAGES = (v1.Envelope, v1.Event, v1.Answer, v1.EnrolRequest, v1.EnrolAnswer)
+MESSAGES = (
+    v1.Envelope,
+    v1.Event,
+    v1.Answer,
+    v1.EnrolRequest,
+    v1.EnrolAnswer,
+    v1.RotateRequest,
+    v1.RotateAnswer,
+)
 STATES = (
     states.CoursewareState,
     states.PlaybackState,

@@ -25,7 +25,7 @@ class CoursewareState(State):
 
 
 class PlaybackState(State):
-    """`playing` titles now running; `source` says what the figures rest on: journal, log or none."""
+    """`playing` titles now running; `source` says what the figures rest on: journal, mpris, log or none."""
 
     playing: list[str] = []
     source: str = ""

@@ -10,6 +10,8 @@ from shared.wire import kinds
 
 PATH = "/api/v1/push"
 ENROL_PATH = "/api/v1/enrol"
+ROTATE_PATH = "/api/v1/rotate"
+TRUST_PATH = "/api/v1/trust"
 MAX_EVENTS = 500
 MAX_LINE_BYTES = 64 * 1024
 MAX_PACKED_BYTES = 1024 * 1024
@@ -21,6 +23,9 @@ BootId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{1,36}$")]
 StationName = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}/[0-9]{1,12}$")]
 Milliseconds = Annotated[int, Field(ge=-(2**53), le=2**53)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
+Lease = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32})?$")]
+NEW_KEY = "new-key"
+"""A word in `want`: make a new key and have it accepted at `ROTATE_PATH`, signed with the old one."""
 
 
 class Open(BaseModel):
@@ -39,12 +44,16 @@ class ProbeReport(Open):
 
 
 class SpoolReport(Open):
-    """Depth of the spool: `last` seq written, `waiting` lines not yet acknowledged, `bytes` on disk, `full` or not."""
+    """Depth of the spool: `last` seq written, `waiting` lines not yet acknowledged, `bytes` on disk, `full` or not.
+
+    `stream` names the stream that `last` counts; empty where an agent does not say.
+    """
 
     last: Count
     waiting: Count
     bytes: Count
     full: bool = False
+    stream: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32})?$")] = ""
 
 
 class Heartbeat(Open):
@@ -59,7 +68,10 @@ class Heartbeat(Open):
 
 
 class Envelope(Open):
-    """First line of a push. `first` (on the wire: `from`) is the seq of the first event line, or the next one."""
+    """First line of a push. `first` (on the wire: `from`) is the seq of the first event line, or the next one.
+
+    `lease` is what the last answer gave, empty before the first; `trust` the version of `Trust` the station holds.
+    """
 
     wire: Literal[1]
     station: StationName
@@ -67,6 +79,8 @@ class Envelope(Open):
     first: Annotated[int, Field(ge=1, le=2**53, alias="from")]
     head: Hash
     heartbeat: Heartbeat
+    lease: Lease = ""
+    trust: Count = 0
 
 
 class Event(Open):
@@ -87,8 +101,22 @@ class Pace(Open):
     wait_ms: Count = 0
 
 
+class Trust(Open):
+    """The certificate authorities (PEM) under which the centre may show itself, signed with the centre's key.
+
+    Given at enrolment and, ahead of a change, to stations that hold an older `version`.
+    """
+
+    version: Annotated[int, Field(ge=1, le=2**53)]
+    authorities: Annotated[list[Annotated[str, StringConstraints(max_length=8192)]], Field(min_length=1, max_length=4)]
+    signature: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+
 class Answer(Open):
-    """What the centre says to a push. `stored` rules the station's cursor, `time` is the centre's clock (epoch ms)."""
+    """What the centre says to a push. `stored` rules the station's cursor, `time` is the centre's clock (epoch ms).
+
+    `lease` is to be shown by the next push; empty: go on showing the one you have.
+    """
 
     stored: Count
     time: Milliseconds
@@ -96,6 +124,8 @@ class Answer(Open):
     settings_version: Count = 0
     want: list[str] = Field(default_factory=list)
     commands: list[dict[str, Any]] = Field(default_factory=list)
+    lease: Lease = ""
+    trust: Trust | None = None
 
 
 class EnrolRequest(Open):
@@ -108,12 +138,34 @@ class EnrolRequest(Open):
 
 
 class EnrolAnswer(Open):
-    """`station` is the station's name on the wire, `title` its name for people (乡镇 村)."""
+    """`station` is the station's name on the wire, `title` its name for people (乡镇 村).
+
+    `centre_key` (64 hex digits) is what the centre signs answers and `trust` with; both are empty where it has none.
+    """
 
     station: StationName
     title: str
     time: Milliseconds
     heartbeat_s: Count = 300
+    centre_key: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
+    trust: Trust | None = None
+
+
+class RotateRequest(Open):
+    """Asks that `public_key` follow the key that signs this request.
+
+    `proof` (128 hex digits) is the new key's own signature, so that nobody can claim a key he does not hold.
+    """
+
+    public_key: Hash
+    proof: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+
+class RotateAnswer(Open):
+    """The new key is valid from now on, the old one until `old_until`."""
+
+    key: str
+    old_until: Milliseconds
 
 
 def dump_line(value: Mapping[str, Any]) -> bytes:
