@@ -6,6 +6,7 @@ from typing import Any
 import uvicorn
 
 from collector.app import create_app
+from collector.serving import calm_collection
 from collector.settings import Settings
 from collector.web.deadlines import DeadlineProtocol
 
@@ -26,6 +27,7 @@ async def bare(scope: Any, receive: Any, send: Any) -> None:
 def main() -> None:
     target, port = sys.argv[1:3]
     app = bare if target == "bare" else create_app(Settings(), with_jobs=False)
+    calm_collection()
     http = DeadlineProtocol if app is not bare else "auto"
     uvicorn.run(app, port=int(port), http=http, access_log=False, log_level="warning", timeout_keep_alive=900)
 

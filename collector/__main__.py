@@ -42,6 +42,13 @@ def _serve(options: argparse.Namespace, settings: Settings) -> None:
     serve(settings)
 
 
+def _worker(options: argparse.Namespace, settings: Settings) -> None:
+    from collector.serving import work  # noqa: PLC0415 - as above
+
+    del options
+    work(settings)
+
+
 def _migrate(options: argparse.Namespace, settings: Settings) -> None:
     del options
     asyncio.run(setup.bring_up_to_date(settings))
@@ -89,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     init.set_defaults(run=_init)
 
     commands.add_parser("serve", help="启动中心").set_defaults(run=_serve)
+    commands.add_parser("worker", help="只做定期工作（PostgreSQL，可多开）").set_defaults(run=_worker)
     commands.add_parser("migrate", help="升级数据库").set_defaults(run=_migrate)
 
     codes = commands.add_parser("codes", help="为站点生成安装码（CSV）")

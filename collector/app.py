@@ -6,15 +6,18 @@ push ─▶ intake ─▶ event log ─▶ usage ─▶ reports        pages: ov
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from collector import health
 from collector.centre import Centre
 from collector.db.engine import Database
 from collector.intake.routes import PushDoor
 from collector.intake.writer import Writer
-from collector.jobs import JobRunner
+from collector.job_runner import Job, JobRunner
+from collector.jobs import list_duties, list_jobs
 from collector.overview import pages as overview
 from collector.overview import station_pages
 from collector.people import pages as people
@@ -25,16 +28,30 @@ from collector.tickets import pages as tickets
 from collector.usage import pages as usage
 from collector.web.shell import fit_shell
 from shared.clock import Clock, SystemClock
-from shared.wire.v1 import ENROL_PATH
+from shared.wire.v1 import ENROL_PATH, PATH
 
 MACHINE = frozenset({ENROL_PATH, "/healthz", "/readyz", "/openapi.json"})
+
+
+class CentreApp(FastAPI):
+    """FastAPI for people and tools; pushes go through a door of their own, past routing and middleware."""
+
+    def __init__(self, door: PushDoor, **options: Any) -> None:
+        super().__init__(**options)
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == PATH:
+            await self._door(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: bool = True) -> FastAPI:
     """The centre as an ASGI application. `with_jobs=False` leaves periodic work to whoever drives the clock."""
     centre = Centre(settings, Database(settings.database), clock or SystemClock())
     writer = Writer(centre)
-    jobs = JobRunner(centre, writer)
+    jobs = JobRunner(centre, _list_work(centre, writer))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -43,11 +60,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
             jobs.start()
         yield
         if with_jobs:
-            jobs.stop()
+            await jobs.stop()
         await writer.stop()
         await centre.database.close()
 
-    app = FastAPI(title="Yuanjiao", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = CentreApp(PushDoor(centre, writer), title="Yuanjiao", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.centre = centre
     app.state.writer = writer
     app.state.jobs = jobs
@@ -55,5 +72,13 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
     for part in (enrolment, health, people, overview, station_pages, tickets, usage):
         app.include_router(part.router)
     require_declared(app, machine=MACHINE)
-    app.add_middleware(PushDoor, centre=centre, writer=writer)
     return app
+
+
+def _list_work(centre: Centre, writer: Writer) -> list[Job]:
+    """What this process does from time to time. Its own intake knows since when it has been hearing stations."""
+
+    async def ready_since() -> int:
+        return writer.ready_since_ms
+
+    return [*list_duties(centre), *(list_jobs(centre, ready_since) if centre.settings.run_jobs else [])]

@@ -1,15 +1,13 @@
 """Health for machines: is the process alive, can it serve."""
 
 import shutil
-from pathlib import Path
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from collector.centre import Centre
+from collector.db.sqlite_file import sqlite_path
 from collector.migrate import is_current
-
-FLOOR_BYTES = 256 * 1024 * 1024
 
 router = APIRouter()
 
@@ -29,7 +27,7 @@ async def ready(request: Request) -> JSONResponse:
             reasons.append("the schema is not the newest: run yuanjiao-collector migrate")
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is "not ready"
         reasons.append(f"the database does not answer: {type(error).__name__}")
-    url = centre.database.url
-    if centre.database.is_sqlite and url.database and shutil.disk_usage(Path(url.database).parent).free < FLOOR_BYTES:
-        reasons.append(f"less than {FLOOR_BYTES >> 20} MiB free on the database's disk")
+    path, floor_mib = sqlite_path(centre.settings.database), centre.settings.free_floor_mib
+    if path is not None and shutil.disk_usage(path.parent).free < floor_mib << 20:
+        reasons.append(f"less than {floor_mib} MiB free on the database's disk: make room")
     return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)

@@ -1,46 +1,50 @@
 """Periodic work, as one ordered list. The database hands each slot of a job to one process (`collector.db.claims`)."""
 
-import logging
-import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from collector.alerts import service as alerts
 from collector.alerts.channels.base import Keys
 from collector.areas import queries as areas
 from collector.centre import Centre
-from collector.db import claims
+from collector.db import presence
 from collector.faults import service as faults
-from collector.intake.writer import Writer
+from collector.job_runner import Job
 from collector.people import queries as people
+from collector.storage import service as storage
 from collector.tickets import settling as tickets
 from collector.usage import service as usage
 
-log = logging.getLogger("yuanjiao.jobs")
+ReadySince = Callable[[], Awaitable[int]]
+"""Since when stations could be heard, epoch ms: our own downtime accuses nobody."""
 
-LEASE_MS = 120_000
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """`run` does the work of one slot and is safe to repeat; `every_s` seconds between slots."""
-
-    name: str
-    every_s: int
-    run: Callable[[], Awaitable[object]]
+INTAKE = "part.intake"
+PRESENCE_MS = 45_000
 
 
-def list_jobs(centre: Centre, writer: Writer) -> list[Job]:
-    """All periodic work, in the order of the pipeline."""
+def list_jobs(centre: Centre, ready_since: ReadySince) -> list[Job]:
+    """All periodic work, in the order of the pipeline. Each slot is done by one of the processes."""
     settings = centre.settings
     return [
-        Job("usage.fold", settings.fold_every_s, lambda: fold_usage(centre)),
-        Job("faults.judge", settings.judge_every_s, lambda: judge_faults(centre, writer)),
-        Job("alerts.send", 2, lambda: send_alerts(centre)),
-        Job("people.tidy", 3600, lambda: tidy_people(centre)),
+        Job("storage.months", 3600, lambda _: make_months(centre)),
+        Job("usage.fold", settings.fold_every_s, lambda _: fold_usage(centre)),
+        Job("faults.judge", settings.judge_every_s, lambda _: judge_faults(centre, ready_since)),
+        Job("alerts.send", 2, lambda _: send_alerts(centre)),
+        Job("people.tidy", 3600, lambda _: tidy_people(centre)),
+        Job("storage.retention", 86_400, lambda _: drop_old_events(centre)),
     ]
+
+
+def list_duties(centre: Centre) -> list[Job]:
+    """What every serving process does itself. On SQLite it is the only one and need not tell anybody."""
+    return [] if centre.database.is_sqlite else [Job("intake.attend", 15, lambda _: attend(centre), own=True)]
+
+
+async def make_months(centre: Centre) -> None:
+    """Have a place for the events of this month and the next ones."""
+    settings = centre.settings
+    await storage.make_months(
+        centre.database, keep_months=settings.keep_months, now_ms=centre.now_ms, zone=settings.zone
+    )
 
 
 async def fold_usage(centre: Centre) -> None:
@@ -48,10 +52,11 @@ async def fold_usage(centre: Centre) -> None:
     await usage.fold(centre.database, zone=centre.settings.zone, now_ms=centre.now_ms)
 
 
-async def judge_faults(centre: Centre, writer: Writer) -> None:
+async def judge_faults(centre: Centre, ready_since: ReadySince) -> None:
     """Find faults, bring tickets into line and write the messages about it: one transaction a district."""
     settings = centre.settings
     channels = alerts.open_channels(_keys(centre))
+    ready_since_ms = await ready_since()
     async with centre.database.read() as connection:
         districts = await areas.list_districts(connection)
     for each in districts:
@@ -62,7 +67,7 @@ async def judge_faults(centre: Centre, writer: Writer) -> None:
                 each.district_id,
                 period_s=settings.heartbeat_s,
                 grace_s=settings.grace_s,
-                ready_since_ms=writer.ready_since_ms,
+                ready_since_ms=ready_since_ms,
                 now_ms=now_ms,
                 patience=settings.patience,
             )
@@ -93,47 +98,26 @@ async def tidy_people(centre: Centre) -> None:
         await people.end_sessions_before(connection, centre.now_ms)
 
 
-class JobRunner:
-    """APScheduler as a mere clock; what runs is decided by claims in the database."""
+async def drop_old_events(centre: Centre) -> None:
+    """Let go of raw events nobody needs any more."""
+    settings = centre.settings
+    await storage.drop_old_events(
+        centre.database, keep_months=settings.keep_months, now_ms=centre.now_ms, zone=settings.zone
+    )
 
-    def __init__(self, centre: Centre, writer: Writer) -> None:
-        self._centre = centre
-        self._jobs = list_jobs(centre, writer)
-        self._holder = uuid.uuid4().hex
-        self._scheduler = AsyncIOScheduler(timezone="UTC")
 
-    def start(self) -> None:
-        options = {"max_instances": 1, "coalesce": True, "misfire_grace_time": 60}
-        for job in self._jobs:
-            self._scheduler.add_job(self.run_slot, "interval", [job], seconds=job.every_s, **options)
-        self._scheduler.start()
+async def attend(centre: Centre) -> None:
+    """Tell the workers that somebody is here to hear stations."""
+    async with centre.database.write() as connection:
+        await presence.attend(connection, INTAKE, lease_ms=PRESENCE_MS, now_ms=centre.now_ms)
 
-    def stop(self) -> None:
-        self._scheduler.shutdown(wait=False)
 
-    async def run_round(self) -> None:
-        """One slot of every job, in order: for whoever drives the clock by hand."""
-        for job in self._jobs:
-            await self.run_slot(job)
-
-    async def run_slot(self, job: Job) -> bool:
-        """Run the present slot of a job unless another process has it. A job that raises is logged and comes again."""
-        now_ms = self._centre.now_ms
-        slot_ms = now_ms - now_ms % (job.every_s * 1000)
-        async with self._centre.database.write() as connection:
-            mine = await claims.claim(
-                connection, job=job.name, slot_ms=slot_ms, holder=self._holder, lease_ms=LEASE_MS, now_ms=now_ms
-            )
-        if not mine:
-            return False
-        try:
-            await job.run()
-        except Exception:
-            log.exception("job.failed job=%s", job.name)
-        finally:
-            async with self._centre.database.write() as connection:
-                await claims.finish(connection, job=job.name, slot_ms=slot_ms, holder=self._holder)
-        return True
+async def heard_since(centre: Centre) -> int:
+    """For a worker: since when some serving process has been hearing stations; now, while none does."""
+    now_ms = centre.now_ms
+    async with centre.database.read() as connection:
+        since_ms = await presence.served_since(connection, INTAKE, now_ms=now_ms)
+    return now_ms if since_ms is None else since_ms
 
 
 def _keys(centre: Centre) -> Keys:

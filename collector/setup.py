@@ -14,6 +14,7 @@ from collector.areas import queries as areas
 from collector.areas.queries import AreaKind
 from collector.areas.register import read_register
 from collector.db.engine import Connection, Database
+from collector.db.sqlite_file import held_alone
 from collector.errors import BadInputError, NotFoundError, SetupError
 from collector.migrate import migrate
 from collector.people import queries as people
@@ -152,16 +153,13 @@ def _is_wanted(person: people.Person, account: str | None) -> bool:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Database]:
-    """The database for one command. Raises SetupError that says where it was looked for."""
-    try:
+    """The database for one command that writes. Raises SetupError that says what is in the way."""
+    with held_alone(settings.database):
         database = Database(settings.database)
-    except OSError as error:
-        message = f"打不开数据库目录：{error}。请检查设置 database，或用有权限的用户运行。"
-        raise SetupError(message) from error
-    try:
-        yield database
-    except sqlite3.OperationalError as error:
-        message = f"数据库出错：{error}"
-        raise SetupError(message) from error
-    finally:
-        await database.close()
+        try:
+            yield database
+        except sqlite3.OperationalError as error:
+            message = f"数据库出错：{error}"
+            raise SetupError(message) from error
+        finally:
+            await database.close()

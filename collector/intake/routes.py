@@ -4,12 +4,11 @@ It is the one request that comes from every station every few minutes. FastAPI's
 would cost more than the storing.
 """
 
+import json
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from collector.centre import Centre
 from collector.errors import PushRefusedError
@@ -20,40 +19,35 @@ from collector.intake.writer import Writer
 from shared import signing
 from shared.wire.v1 import MAX_PACKED_BYTES, PATH
 
+_JSON = (b"content-type", b"application/json")
+_PROBLEM = (b"content-type", b"application/problem+json")
+
+Headers = list[tuple[bytes, bytes]]
+
 
 class PushDoor:
-    """ASGI middleware: takes pushes in, lets everything else through to `app`.
+    """Takes pushes in. Public keys are cached; revocation is judged where the push is written."""
 
-    Public keys are cached; revocation is judged where the push is written.
-    """
-
-    def __init__(self, app: ASGIApp, centre: Centre, writer: Writer) -> None:
-        self._app = app
+    def __init__(self, centre: Centre, writer: Writer) -> None:
         self._centre = centre
         self._writer = writer
         self._keys: dict[tuple[int, int, str], bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH:
-            await self._app(scope, receive, send)
-            return
-        response = await self.push(Request(scope, receive))
-        await response(scope, receive, send)
-
-    async def push(self, request: Request) -> Response:
-        """Take one push in: 200 with the answer, given after the commit, or problem+json."""
-        if request.method != "POST":
-            return _problem(PushRefusedError(405, "method-not-allowed", "send pushes with POST"))
+        """Answer one push: 200 after the commit, or problem+json."""
         try:
-            answer = await self._writer.submit(await self._check(request))
+            if scope["method"] != "POST":
+                _refuse_method()
+            answer = await self._writer.submit(await self._check(scope, receive))
         except PushRefusedError as error:
-            return _problem(error)
-        return Response(answer.model_dump_json(), media_type="application/json")
+            await _send(send, error.status, _describe(error), [_PROBLEM, *_retry(error)])
+            return
+        await _send(send, 200, answer.model_dump_json().encode(), [_JSON])
 
-    async def _check(self, request: Request) -> Received:
-        body = await read_body(request, limit=MAX_PACKED_BYTES)
+    async def _check(self, scope: Scope, receive: Receive) -> Received:
+        body = await read_body(receive, limit=MAX_PACKED_BYTES)
         try:
-            claim = signing.read_claim(request.headers.get("authorization"))
+            claim = signing.read_claim(_authorization(scope["headers"]))
             district_id, station_id = map(int, claim.station.split("/"))
             key = await self._key(district_id, station_id, claim.key_id)
             signing.verify(claim, key, method="POST", path=PATH, body=body)
@@ -77,20 +71,41 @@ class PushDoor:
         return key
 
 
-def _problem(error: PushRefusedError) -> Response:
-    body: dict[str, Any] = {"type": f"/problems/{error.problem}", "title": HTTPStatus(error.status).phrase}
-    body |= {"status": error.status, "detail": str(error)}
-    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
-    return JSONResponse(body, error.status, headers, media_type="application/problem+json")
-
-
-async def read_body(request: Request, *, limit: int) -> bytes:
-    """The body, refused as soon as it grows over `limit` bytes."""
+async def read_body(receive: Receive, *, limit: int) -> bytes:
+    """The body, refused as soon as it grows over `limit` bytes, or when the client goes away."""
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise PushRefusedError(400, "cut-body", "the body ends too early; send it again")
+        part = message.get("body", b"")
         size += len(part)
         if size > limit:
             raise PushRefusedError(413, "too-large", f"a push has at most {limit} bytes; send fewer events")
         parts.append(part)
-    return b"".join(parts)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _authorization(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    return next((value.decode("latin-1") for name, value in headers if name == b"authorization"), None)
+
+
+def _refuse_method() -> None:
+    raise PushRefusedError(405, "method-not-allowed", "send pushes with POST")
+
+
+def _describe(error: PushRefusedError) -> bytes:
+    body = {"type": f"/problems/{error.problem}", "title": HTTPStatus(error.status).phrase, "status": error.status}
+    return json.dumps(body | {"detail": str(error)}, ensure_ascii=False).encode()
+
+
+def _retry(error: PushRefusedError) -> Headers:
+    return [] if error.retry_after_s is None else [(b"retry-after", str(error.retry_after_s).encode())]
+
+
+async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})

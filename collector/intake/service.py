@@ -8,7 +8,7 @@ from collector.db.engine import Connection
 from collector.errors import PushRefusedError
 from collector.intake import queries
 from collector.intake.admission import Admission, Admitted, admit
-from collector.intake.booking import book
+from collector.intake.booking import Booked, book
 from collector.intake.queries import Known, StationKey, StreamKey, StreamRow
 from collector.intake.unpacking import Push
 from shared import chain
@@ -111,29 +111,26 @@ def _has_other_boot(received: Received, admission: Admission) -> bool:
 
 
 def _event_row(received: Received, admitted: Admitted, anchors: dict[str, int]) -> dict[str, Any]:
-    event = admitted.event
-    base = {
+    envelope, event = received.push.envelope, admitted.event
+    if event is None:
+        booked, month, kind, at_ms = Booked(received.received_ms, uncertain=True), 0, "?", 0
+    else:
+        booked = book(event, heartbeat=envelope.heartbeat, received_ms=received.received_ms, anchors=anchors)
+        month, kind, at_ms = month_of(event.at), event.kind, event.at
+    return {
         "district_id": received.district_id,
         "station_id": received.station_id,
-        "stream": bytes.fromhex(received.push.envelope.stream),
+        "stream": bytes.fromhex(envelope.stream),
         "seq": admitted.seq,
-        "received_ms": received.received_ms,
-        "line": admitted.line,
-        "refused": admitted.refused,
-    }
-    if event is None:
-        month = month_of(received.received_ms)
-        unknown = {"month": 0, "kind": "?", "at_ms": 0, "booked_month": month, "uncertain": True}
-        return base | unknown | {"booked_ms": received.received_ms}
-    heartbeat = received.push.envelope.heartbeat
-    booked = book(event, heartbeat=heartbeat, received_ms=received.received_ms, anchors=anchors)
-    return base | {
-        "month": month_of(event.at),
-        "kind": event.kind,
-        "at_ms": event.at,
+        "month": month,
+        "kind": kind,
+        "at_ms": at_ms,
         "booked_ms": booked.at_ms,
         "booked_month": month_of(booked.at_ms),
         "uncertain": booked.uncertain,
+        "received_ms": received.received_ms,
+        "line": admitted.line,
+        "refused": admitted.refused,
     }
 
 
