@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Table, case, func, or_, select
 
-from collector.areas.models import districts
+from collector.areas.models import areas, districts
 from collector.areas.queries import AreaKind, list_areas
 from collector.intake.models import streams
-from collector.stations.models import station_states
+from collector.stations.models import station_states, stations
 from collector.stations.queries import Station, list_stations
 from collector.usage.models import daily, downloads, playbacks, stock, tallies
 from collector.usage.queries import Connection
@@ -40,17 +40,24 @@ async def get_district_name(connection: Connection, district_id: int) -> str | N
 
 
 async def month_figures(connection: Connection, district_id: int, month: int) -> list[TownshipFigures]:
-    """Townships in official order, those without any study too."""
-    sums = await _list_sums(connection, district_id, month, None)
-    found: dict[UUID, list[Figures]] = {}
-    for station in await list_stations(connection, district_id):
-        found.setdefault(station.township_id, []).append(sums.get(station.station_id, Figures()))
+    """Townships in official order, those without any study too. Summed by the database, for a district may be large."""
+    own_area = (areas.c.district_id == stations.c.district_id) & (areas.c.area_id == stations.c.area_id)
+    same_station = (stations.c.district_id == daily.c.district_id) & (stations.c.station_id == daily.c.station_id)
+    township = case((areas.c.kind == AreaKind.TOWNSHIP, areas.c.area_id), else_=areas.c.parent_id)
+    sums = [func.sum(daily.c[name]) for name in ("sessions", "people", "visits", "content_s")]
+    statement = (
+        select(township, *sums)
+        .join_from(daily, stations, same_station)
+        .join(areas, own_area)
+        .where(daily.c.district_id == district_id, daily.c.month == month, stations.c.retired_ms.is_(None))
+        .group_by(township)
+    )
+    found = {row[0]: tuple(map(int, row[1:])) for row in await connection.execute(statement)}
     bars = []
     for area in await list_areas(connection, district_id, kind=AreaKind.TOWNSHIP):
-        total = Figures.total(found.get(area.area_id, []))
-        bars.append(
-            TownshipFigures(area.area_id, area.short, total.sessions, total.people, total.visits, total.content_minutes)
-        )
+        sessions, people, visits, content_s = found.get(area.area_id, (0, 0, 0, 0))
+        minutes = Figures(content_s=content_s).content_minutes
+        bars.append(TownshipFigures(area.area_id, area.short, sessions, people, visits, minutes))
     return bars
 
 
