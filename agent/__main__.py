@@ -5,10 +5,13 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, SettingsError
-from agent.settings import AgentSettings, read_settings
 from shared.clock import SystemClock
+
+if TYPE_CHECKING:
+    from agent.settings import AgentSettings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,8 +19,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     try:
+        if options.run is _session:
+            _session(options)
+            return 0
+        from agent.settings import read_settings  # noqa: PLC0415 - the helper has no use for pydantic
+
         return int(options.run(options, read_settings(options.settings)) or 0)
     except AgentError as error:
         print(error, file=sys.stderr)
@@ -26,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _run(options: argparse.Namespace, settings: AgentSettings) -> None:
+def _run(options: argparse.Namespace, settings: "AgentSettings") -> None:
     from agent.app import build, run  # noqa: PLC0415 - each command loads only what it uses
     from agent.identity import load_identity  # noqa: PLC0415
     from agent.transport import HttpTransport  # noqa: PLC0415
@@ -35,10 +42,18 @@ def _run(options: argparse.Namespace, settings: AgentSettings) -> None:
     identity = load_identity(settings.state_dir)
     transport = HttpTransport(settings.centre or identity.centre, settings.ca_file)
     clock = SystemClock()
-    run(build(settings, identity, transport, clock.now()), clock)
+    run(build(settings, identity, transport, clock.now()), settings, clock)
 
 
-def _enroll(options: argparse.Namespace, settings: AgentSettings) -> None:
+def _session(options: argparse.Namespace) -> None:
+    # asyncio does without ssl, and the helper speaks to nobody outside this PC: 5 MB less all day.
+    sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
+    from agent.session.helper import run  # noqa: PLC0415
+
+    run(options.socket, SystemClock())
+
+
+def _enroll(options: argparse.Namespace, settings: "AgentSettings") -> None:
     from agent.enrolment import enrol  # noqa: PLC0415
     from agent.transport import HttpTransport  # noqa: PLC0415
 
@@ -50,7 +65,7 @@ def _enroll(options: argparse.Namespace, settings: AgentSettings) -> None:
     print(f"登记成功：{answer.title}。现在可以启动：systemctl start yuanjiao-agent")
 
 
-def _doctor(options: argparse.Namespace, settings: AgentSettings) -> int:
+def _doctor(options: argparse.Namespace, settings: "AgentSettings") -> int:
     from agent.checkup import check_up  # noqa: PLC0415
     from agent.doctor import render  # noqa: PLC0415
 
@@ -60,12 +75,12 @@ def _doctor(options: argparse.Namespace, settings: AgentSettings) -> int:
     return 1 if any(each.ok is False for each in findings) else 0
 
 
-def _player_script(options: argparse.Namespace, settings: AgentSettings) -> None:
+def _player_script(options: argparse.Namespace, settings: "AgentSettings") -> None:
     del options, settings
     print(Path(__file__).with_name("players") / "station_journal.lua")
 
 
-def _fleet(options: argparse.Namespace, settings: AgentSettings) -> None:
+def _fleet(options: argparse.Namespace, settings: "AgentSettings") -> None:
     from agent.fleet import Plan, read_sheet, run_fleet  # noqa: PLC0415
 
     del settings
@@ -86,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     enroll.add_argument("code", help="安装单上的 12 位安装码")
     enroll.add_argument("--centre", help="中心网址")
     enroll.set_defaults(run=_enroll)
+
+    session = commands.add_parser("session", help="桌面会话助手：看播放器和声音（由 systemd --user 启动）")
+    session.add_argument("--socket", type=Path, default=Path("/run/yuanjiao/session.sock"), help="站点程序的套接字")
+    session.set_defaults(run=_session)
 
     commands.add_parser("doctor", help="检查本机并说明怎么处理").set_defaults(run=_doctor)
 

@@ -4,24 +4,31 @@
     (threads)   (guards)   (durable)  (httpx)
 
 Two cranks turn it, each by `tick(now)`: one collects what the sensors saw, one pushes. They meet in the spool only.
+Beside them a listener takes what helpers in desktop sessions bring (`agent/session/`) and lays it where sensors look.
 """
 
 import logging
+import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from agent import probes
+from agent.cranks import Crank, find_stuck
 from agent.errors import SettingsError
 from agent.identity import Identity
-from agent.notify import notify_systemd
+from agent.notify import notify_systemd, read_watchdog_s
 from agent.probes.base import Probe
 from agent.probes.courseware import CoursewareSettings, memo_key
+from agent.probes.host import write_mark
 from agent.runner import Look, Runner
+from agent.session.inbox import Inbox
+from agent.session.listener import Listener, is_person
 from agent.settings import AgentSettings, explain
 from agent.spool import Spool
 from agent.transport import Transport
@@ -30,6 +37,9 @@ from shared.clock import Clock, Instant
 from shared.discover import discover
 
 log = logging.getLogger("yuanjiao.agent")
+
+LAST_TURN_S = 40.0
+"""How long the end waits for a crank: a push may wait thirty seconds for its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +80,46 @@ def build(
     return Agent(spool, runner, uplink)
 
 
-def run(agent: Agent, clock: Clock) -> None:
+def run(agent: Agent, settings: AgentSettings, clock: Clock) -> None:
     """Turn the cranks until SIGTERM or SIGINT, then stop cleanly."""
-    from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - only the daemon needs it
-
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    scheduler = BackgroundScheduler(timezone="UTC")
-    options = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
-    scheduler.add_job(lambda: agent.look(clock.now()), "interval", seconds=1, **options)
-    scheduler.add_job(lambda: agent.push(clock.now()), "interval", seconds=1, **options)
-    scheduler.add_job(lambda: agent.spool.tidy(clock.now()), "interval", hours=1, **options)
-    scheduler.start()
+    vital = [
+        Crank("look", agent.look, every_s=1, clock=clock, stop=stop),
+        Crank("push", agent.push, every_s=1, clock=clock, stop=stop),
+    ]
+    cranks = [*vital, Crank("tidy", agent.spool.tidy, every_s=3600, clock=clock, stop=stop)]
+    listener = open_listener(settings, clock)
+    for crank in cranks:
+        crank.start()
     log.info("agent.started station=%s", agent.uplink.identity.station)
     notify_systemd("READY=1")
-    stop.wait()
+    _wait(stop, vital, clock)
     notify_systemd("STOPPING=1")
-    scheduler.shutdown(wait=True)
+    for crank in cranks:
+        crank.join(LAST_TURN_S)
+    if listener is not None:
+        listener.close()
     agent.close()
+    if not os.environ.get("INVOCATION_ID"):
+        # Under systemd the unit leaves this mark, and only when the whole PC goes down (agent/probes/host.py).
+        write_mark(clean_mark(settings), clock.now().boot)
     log.info("agent.stopped")
+
+
+def _wait(stop: threading.Event, vital: Sequence[Crank], clock: Clock) -> None:
+    """Until told to stop. systemd's watchdog is fed only while the vital cranks come round."""
+    watchdog_s = read_watchdog_s()
+    if watchdog_s is None:
+        stop.wait()
+        return
+    while not stop.wait(watchdog_s / 4):
+        stuck = find_stuck(vital, clock.now(), limit_s=watchdog_s / 2)
+        if stuck:
+            log.error("agent.stuck cranks=%s", ",".join(stuck))
+        else:
+            notify_systemd("WATCHDOG=1")
 
 
 def chosen_probes(settings: AgentSettings, plugins: Mapping[str, Probe] | None = None) -> list[tuple[str, Probe, Any]]:
@@ -112,8 +142,28 @@ def chosen_probes(settings: AgentSettings, plugins: Mapping[str, Probe] | None =
 
 
 def _usual(settings: AgentSettings, name: str, probe: Probe) -> dict[str, Any]:
-    """What follows from other settings: the disk to watch is the one that takes the courseware."""
-    if name != "host" or "directory" not in probe.settings.model_fields:
-        return {}
+    """What follows from other settings: where the disk to watch is, and what helpers in desktop sessions leave."""
     courseware = settings.probes.get("courseware", {}).get("directory", CoursewareSettings().directory)
-    return {"directory": courseware, "clean_mark": settings.state_dir / "clean"}
+    usual = {
+        "host": {"directory": courseware, "clean_mark": clean_mark(settings)},
+        "playback": {"session_dir": settings.state_dir / "session"},
+        "audio": {"session": settings.session.status},
+    }
+    return {key: value for key, value in usual.get(name, {}).items() if key in probe.settings.model_fields}
+
+
+def clean_mark(settings: AgentSettings) -> Path:
+    return settings.state_dir / "clean"
+
+
+def open_listener(settings: AgentSettings, clock: Clock) -> Listener | None:
+    """Let helpers in desktop sessions speak, where this machine has prepared the place for it."""
+    session = settings.session
+    if not os.access(session.socket.parent, os.W_OK):
+        log.info("session.not_served folder=%s", session.socket.parent)
+        return None
+    users = session.users
+    inbox = Inbox(settings.state_dir / "session", session.status)
+    listener = Listener(session.socket, inbox, clock, is_person if users is None else set(users).__contains__)
+    listener.start()
+    return listener

@@ -13,3 +13,11 @@ def notify_systemd(message: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.connect(name)
         line.sendall(message.encode())
+
+
+def read_watchdog_s() -> float | None:
+    """After how many seconds of silence systemd kills this process; None when it does not watch it."""
+    told, whose = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
+    if not told.isdecimal() or int(told) == 0 or (whose and whose != str(os.getpid())):
+        return None
+    return int(told) / 1_000_000

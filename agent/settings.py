@@ -11,6 +11,23 @@ from agent.errors import SettingsError
 DEFAULT_FILE = Path("/etc/yuanjiao/agent.toml")
 
 
+class SessionSettings(BaseModel):
+    """The socket to which helpers in desktop sessions speak; its folder must be there, or nobody is listened to.
+
+    `users` are the uids let in; without the list every person's account (1000 to 59999) is.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    socket: Path = Path("/run/yuanjiao/session.sock")
+    users: list[int] | None = None
+
+    @property
+    def status(self) -> Path:
+        """Beside the socket: the newest that a helper told of the sound. There only while a helper is."""
+        return self.socket.with_name("session.json")
+
+
 class AgentSettings(BaseModel):
     """`probes` holds each sensor's own settings by its name; `heartbeat_s` and `flush_s` are seconds."""
 
@@ -23,6 +40,7 @@ class AgentSettings(BaseModel):
     heartbeat_s: Annotated[int, Field(ge=1, le=3600)] = 300
     flush_s: Annotated[int, Field(ge=0, le=3600)] = 30
     """How long new events may wait before they are sent, so that several share one push."""
+    session: SessionSettings = SessionSettings()
     probes: dict[str, dict[str, Any]] = {}
 
 

@@ -1,11 +1,15 @@
 """Watches whether sound comes out: is there a sink, is it muted, does a program play into it, is anything heard."""
 
+import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from agent.probes._sounding import judge
 from agent.probes.base import Probe, ProbeSettings, Reading, Surroundings
 from shared.clock import Instant
 from shared.wire.states import AudioState
@@ -13,28 +17,40 @@ from shared.wire.states import AudioState
 if TYPE_CHECKING:
     from agent.probes._pulse import Output, Stream
 
-_NO_SINK = "auto_null"
-_HEARD = 0.002
-_LOUD_ENOUGH = 0.02
+_FRESH_MS = 150_000
 
 
 class AudioSettings(ProbeSettings):
     """`server` as libpulse names it (`unix:/run/…/native`), None for the user's own.
 
     `timeout_s` seconds for all answers of the server, `listen_s` seconds of listening while something plays.
+    `session` is the file with what a helper in the desktop session tells; it is believed unless a server is named.
     """
 
     server: str | None = None
     timeout_s: float = Field(default=3, gt=0, le=10)
     listen_s: float = Field(default=1, gt=0, le=1)
+    session: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AudioSensor:
     settings: AudioSettings
 
-    def read(self, now: Instant) -> Reading:  # noqa: ARG002  # the contract's argument
-        """A server that is absent, dead or hung is a state; a PC without libpulse has nothing to look at."""
+    def read(self, now: Instant) -> Reading:
+        """A server that is absent, dead or hung is a state; a PC without libpulse has nothing to look at.
+
+        Nor has a system service: what the desktop user hears is only heard in that user's session.
+        """
+        if self.settings.server is None:
+            told = read_told(self.settings.session, now)
+            if told is not None:
+                return Reading(state=told.model_dump())
+            if not os.environ.get("XDG_RUNTIME_DIR"):
+                return Reading(state=None)
+        return self._look()
+
+    def _look(self) -> Reading:
         try:
             from agent.probes import _pulse  # noqa: PLC0415  # 4 MB that a PC without sound does not pay
         except (ImportError, OSError):
@@ -60,39 +76,19 @@ def describe(
     default: str | None,
     listen: Callable[["Output"], float],
 ) -> AudioState:
-    """The state of the sink that matters: the one being played into, else the default.
-
-    `listen` gives the amplitude (0..1) a sink's monitor hears; it is called at most once, and only while one plays.
-    """
-    playing = [each for each in streams if not each.corked]
-    output = _choose(outputs, playing, default)
-    if output is None:
-        return AudioState(server=True, sink=False, streams=len(playing), sounding=False)
-    here = [each for each in playing if each.output == output.index]
-    peak = listen(output) if here else None
-    return AudioState(
-        server=True,
-        sink=True,
-        sink_name=output.name,
-        muted=output.muted,
-        volume=round(min(output.volume, 1.0), 3),
-        streams=len(playing),
-        peak=None if peak is None else round(peak, 4),
-        sounding=_sounds(output, here, peak or 0.0),
-    )
+    """The state of the sink that matters; `listen` as in `agent/probes/_sounding.py`."""
+    return AudioState.model_validate(judge(outputs, streams, default=default, listen=listen))
 
 
-def _choose(outputs: Sequence["Output"], playing: Sequence["Stream"], default: str | None) -> "Output | None":
-    """Of the real sinks, first those played into, then the default one; the server's dummy sink is none."""
-    busy = {each.output for each in playing}
-    real = [each for each in outputs if each.name != _NO_SINK]
-    return min(real, key=lambda each: (each.index not in busy, each.name != default), default=None)
-
-
-def _sounds(output: "Output", streams: Sequence["Stream"], peak: float) -> bool:
-    """PipeWire's monitor hears a sink before its mute and volume, PulseAudio's after: so both are asked as well."""
-    heard = peak > _HEARD and any(not each.muted for each in streams)
-    return heard and not output.muted and output.volume > _LOUD_ENOUGH
+def read_told(status: Path | None, now: Instant) -> AudioState | None:
+    """What a helper in the desktop session told, as long as it is fresh."""
+    try:
+        told = json.loads(status.read_bytes()) if status is not None else {}
+        if told.get("boot") != now.boot or not 0 <= now.mono_ms - told["mono"] <= _FRESH_MS:
+            return None
+        return AudioState.model_validate(told["audio"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError):
+        return None
 
 
 def _make(settings: AudioSettings, surroundings: Surroundings) -> AudioSensor:  # noqa: ARG001  # the contract

@@ -83,6 +83,12 @@ def read_mark(mark: Path | None, boot: str) -> bool | None:
         return None
 
 
+def write_mark(mark: Path, boot: str) -> None:
+    """Leave the sign of a clean end."""
+    with suppress(OSError):
+        mark.write_text(boot, "ascii")
+
+
 def _measure(directory: Path | None, *, uptime_s: int) -> HostState:
     memory = psutil.virtual_memory()
     free, total = _measure_disk(directory)

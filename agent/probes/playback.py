@@ -1,4 +1,4 @@
-"""Tells what was played, from the journals of our mpv script or, without them, from the logs of stock players.
+"""Tells what was played: by journals of our mpv script, by MPRIS through the desktop session's helper, or by logs.
 
 It never asks a player anything, and believes no player more than the monotonic clock and the other sensors allow.
 A journal is deleted once all of it is durable in the spool, never before.
@@ -12,9 +12,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agent.probes import _journal, _logtail, _processes
+from agent.probes import _journal, _logtail, _processes, _twice
 from agent.probes._journal import Line
 from agent.probes._telling import Origin, Teller, Thread
+from agent.probes._twice import Run
 from agent.probes.base import Probe, ProbeSettings, Reading, Surroundings
 from shared.clock import Instant
 from shared.wire.states import PlaybackState
@@ -23,27 +24,45 @@ __all__ = ["PROBE", "PlaybackSensor", "PlaybackSettings"]
 
 _QUIET_MS = 90_000
 _FACTS_A_LOOK = 500
-_JOURNAL = "journal:"
+_RECENT = "recent"
+_HOLD_MS = 10_000
 
 
 class PlaybackSettings(ProbeSettings):
-    """`mpv_log` and `vlc_log` are for players without our script; they carry no more than level E1."""
+    """`session_dir` is the inbox of the helper in the desktop session.
+
+    `mpv_log` and `vlc_log` are for players that nothing else sees; they carry no more than level E1.
+    """
 
     journal_dir: Path | None = Path("/var/lib/yuanjiao/journal")
+    session_dir: Path | None = None
     mpv_log: Path | None = None
     vlc_log: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A folder of journals. `key` begins their memos; lines younger than `hold_ms` wait for what may tell them better.
+
+    A `steady` record never falls silent while it is kept: silence alone ends it, whatever the player does.
+    """
+
+    key: str
+    via: str
+    folder: Path
+    hold_ms: int = 0
+    steady: bool = False
+
+
 class Taken(BaseModel):
-    """The memo of a journal. `since` monotonic ms of its first line; `finished`: all told, the file may go."""
+    """The memo of a journal. `run` is the player's; `finished`: all told, the file may go; `twice`: told elsewhere."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     offset: int = 0
-    boot: str = ""
-    pid: int = 0
-    since: int = 0
+    run: Run = Run()
     finished: bool = False
+    twice: bool = False
     thread: Thread = Thread()
 
 
@@ -61,22 +80,34 @@ class PlaybackSensor:
         teller = Teller(now, self.surroundings)
         remembered = self.surroundings.recall()
         memo = dict(self._take_logs(remembered, teller))
-        source = "log" if memo else "none"
+        sources = {"log"} if memo else set()
         finished: list[Path] = []
-        folder = self.settings.journal_dir
-        names = _journal.list_journals(folder) if folder is not None else None
-        if folder is not None and names is not None:
-            source = "journal"
-            memo |= self._take_vanished(names, remembered, teller)
-            for path, taken in self._take_journals(folder, names, remembered, teller):
-                memo[_key(path.name)] = taken.model_dump_json()
+        told = _twice.read_runs(remembered.get(_RECENT))
+        for shelf in self._shelves():
+            names = _journal.list_journals(shelf.folder)
+            if names is None:
+                continue
+            sources.add(shelf.via)
+            memo |= self._take_vanished(shelf, names, remembered, teller)
+            for path, taken in self._take_shelf(shelf, names, remembered, teller, told):
+                memo[shelf.key + path.name] = taken.model_dump_json()
                 finished += [path] if taken.finished else []
+                if not shelf.hold_ms:
+                    told = _twice.add_run(told, taken.run, is_over=taken.finished)
+        if self.settings.session_dir is not None:
+            memo[_RECENT] = _twice.write_runs(told)
         return Reading(
-            state=PlaybackState(playing=teller.titles, source=source).model_dump(),
+            state=PlaybackState(playing=teller.titles, source=_best(sources)).model_dump(),
             facts=teller.facts,
             memo={key: value for key, value in memo.items() if value != remembered.get(key)},
             done=partial(_delete, finished) if finished else None,
         )
+
+    def _shelves(self) -> list[Shelf]:
+        """Our script knows more than MPRIS shows, so it comes first."""
+        journal, session = self.settings.journal_dir, self.settings.session_dir
+        shelves = [] if journal is None else [Shelf("journal:", "journal", journal)]
+        return shelves if session is None else [*shelves, Shelf("session:", "mpris", session, _HOLD_MS, steady=True)]
 
     def _take_logs(self, remembered: Mapping[str, str], teller: Teller) -> Iterator[tuple[str, str | None]]:
         for player, log in (("mpv", self.settings.mpv_log), ("vlc", self.settings.vlc_log)):
@@ -92,67 +123,80 @@ class PlaybackSensor:
             else:
                 yield key, memo
 
-    def _take_journals(
-        self, folder: Path, names: Sequence[str], remembered: Mapping[str, str], teller: Teller
+    def _take_shelf(
+        self, shelf: Shelf, names: Sequence[str], remembered: Mapping[str, str], teller: Teller, told: Sequence[Run]
     ) -> Iterator[tuple[Path, Taken]]:
         for name in names:
             if len(teller.facts) >= _FACTS_A_LOOK:
                 return
             # Another user's file with closed rights is passed by until its rights are put right.
             with suppress(OSError):
-                yield folder / name, self._take_in(folder / name, _read_memo(remembered.get(_key(name))), teller)
+                path = shelf.folder / name
+                yield path, self._take_in(shelf, path, _read_memo(remembered.get(shelf.key + name)), teller, told)
 
-    def _take_in(self, path: Path, before: Taken, teller: Teller) -> Taken:
+    def _take_in(self, shelf: Shelf, path: Path, before: Taken, teller: Teller, told: Sequence[Run]) -> Taken:
         if before.finished:
             return before
         raw, offset, size = _journal.read_piece(path, before.offset)
-        lines = [line for line in map(_journal.parse, raw) if line is not None]
-        origin = Origin(_journal.sid_of(path.name) or path.name, "mpv", "journal")
-        taken = _after(before, lines, offset, teller.take(before.thread, lines, origin))
-        quiet_ms = self._quiet_ms(path.name, size, teller.now)
-        said_so = any(line.ev == "exit" for line in lines)
-        silent = offset == before.offset and self._is_gone(taken, quiet_ms, teller.now)
-        if said_so or silent:
-            self.quiet.pop(path.name, None)
-            return taken.model_copy(update={"finished": True, "thread": teller.abandon(taken.thread)})
-        teller.note_running(taken.thread)
+        lines, offset = _ripe(raw, before.offset, offset, teller.now, shelf.hold_ms)
+        run = before.run.after(lines)
+        twice = before.twice or (bool(shelf.hold_ms) and _twice.is_told(run, told))
+        sid = _journal.sid_of(path.name) or path.name
+        origin = Origin(sid, sid.partition("-")[0] if shelf.steady else "mpv", shelf.via)
+        # Told twice counts from the first doubt on: what was begun of it is ended where it stands.
+        thread = teller.abandon(before.thread) if twice else teller.take(before.thread, lines, origin)
+        taken = Taken(offset=offset, run=run, twice=twice, thread=thread)
+        quiet_ms = self._quiet_ms(path, size, teller.now)
+        silent = offset == before.offset and self._is_gone(shelf, run, quiet_ms, teller.now)
+        if silent or any(line.ev == "exit" for line in lines):
+            self.quiet.pop(str(path), None)
+            return taken.model_copy(update={"finished": True, "thread": teller.abandon(thread)})
+        teller.note_running(thread)
         return taken
 
-    def _quiet_ms(self, name: str, size: int, now: Instant) -> int:
+    def _quiet_ms(self, path: Path, size: int, now: Instant) -> int:
         """How long the journal has not grown, as far as this agent has seen."""
-        known, since_ms = self.quiet.get(name, (-1, 0))
+        known, since_ms = self.quiet.get(str(path), (-1, 0))
         if known != size:
-            self.quiet[name] = (size, now.mono_ms)
+            self.quiet[str(path)] = (size, now.mono_ms)
             return 0
         return now.mono_ms - since_ms
 
-    def _is_gone(self, taken: Taken, quiet_ms: int, now: Instant) -> bool:
+    def _is_gone(self, shelf: Shelf, run: Run, quiet_ms: int, now: Instant) -> bool:
         """Whether the player ended without a word: the PC was started anew, or its process is away and writes no more.
 
         A process that cannot be seen may live in a sandbox of its own: only silence beyond its ticks ends it.
         """
-        if taken.boot and taken.boot != now.boot:
+        if run.boot and run.boot != now.boot:
             return True
-        return quiet_ms >= _QUIET_MS and not (taken.pid and self.is_alive(taken.pid, taken.since))
+        return quiet_ms >= _QUIET_MS and (shelf.steady or not (run.pid and self.is_alive(run.pid, run.since)))
 
     def _take_vanished(
-        self, names: Sequence[str], remembered: Mapping[str, str], teller: Teller
+        self, shelf: Shelf, names: Sequence[str], remembered: Mapping[str, str], teller: Teller
     ) -> Mapping[str, str | None]:
         """Journals remembered but no longer there: deleted as they should be, or by somebody."""
-        gone = {key for key in remembered if key.startswith(_JOURNAL)} - {_key(name) for name in names}
+        here = {shelf.key + name for name in names}
+        gone = {key for key in remembered if key.startswith(shelf.key)} - here
         for key in sorted(gone):
             teller.abandon(_read_memo(remembered[key]).thread)
-            self.quiet.pop(key.removeprefix(_JOURNAL), None)
+            self.quiet.pop(str(shelf.folder / key.removeprefix(shelf.key)), None)
         return dict.fromkeys(gone)
 
 
-def _key(name: str) -> str:
-    return _JOURNAL + name
+def _best(sources: set[str]) -> str:
+    return next((each for each in ("journal", "mpris", "log") if each in sources), "none")
 
 
-def _after(taken: Taken, lines: Sequence[Line], offset: int, thread: Thread) -> Taken:
-    first = {"boot": lines[0].boot, "pid": lines[0].pid, "since": lines[0].mono} if lines and not taken.boot else {}
-    return taken.model_copy(update={"offset": offset, "thread": thread, **first})
+def _ripe(raw: Sequence[bytes], begin: int, end: int, now: Instant, hold_ms: int) -> tuple[list[Line], int]:
+    """The lines old enough to be told, and the offset after them."""
+    lines: list[Line] = []
+    for piece in raw:
+        line = _journal.parse(piece)
+        if hold_ms and line is not None and line.boot == now.boot and line.mono > now.mono_ms - hold_ms:
+            return lines, begin
+        begin += len(piece) + 1
+        lines += [] if line is None else [line]
+    return lines, end
 
 
 def _read_memo(memo: str | None) -> Taken:
