@@ -11,7 +11,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from collector.web.i18n import msgid
-from shared.wire.states import AudioState, CoursewareState, HostState, PlaybackState, ProjectorState
+from shared.wire.states import (
+    AlsaState,
+    AudioState,
+    CoursewareState,
+    DisplayState,
+    HostState,
+    PlaybackState,
+    ProjectorState,
+    TextfileState,
+)
 from shared.wire.v1 import Heartbeat, ProbeReport
 
 CLOCK_TOLERANCE_MS = 120_000
@@ -174,6 +183,37 @@ def _host(state: Mapping[str, Any]) -> Reading:
     return Standing.GOOD, msgid("硬盘剩余 %(free)s GB（%(share)s）"), values
 
 
+def _display(state: Mapping[str, Any]) -> Reading:
+    seen = DisplayState.model_validate(state)
+    if seen.screens is None:
+        return Standing.NO_DATA, msgid("没有读到视频接口"), {}
+    if not seen.screens:
+        return Standing.WARN, msgid("视频接口上没有接投影机或屏幕"), {}
+    return (
+        Standing.GOOD,
+        msgid("%(connector)s 接着 %(name)s"),
+        {
+            "connector": seen.connector,
+            "name": seen.name or f"{seen.vendor} {seen.product}".strip() or "—",
+        },
+    )
+
+
+def _alsa(state: Mapping[str, Any]) -> Reading:
+    seen = AlsaState.model_validate(state)
+    if not seen.cards:
+        return Standing.BAD, msgid("系统里没有声卡"), {}
+    return Standing.GOOD, msgid("声卡：%(names)s"), {"names": "、".join(seen.cards[:3])}
+
+
+def _textfile(state: Mapping[str, Any]) -> Reading:
+    seen = TextfileState.model_validate(state)
+    values = {"number": len(seen.sensors), "stale": len(seen.stale), "errors": len(seen.errors)}
+    if seen.stale or seen.errors:
+        return Standing.WARN, msgid("%(number)s 个在报告，%(stale)s 个已过期，%(errors)s 个读不懂"), values
+    return Standing.GOOD, msgid("%(number)s 个在报告"), values
+
+
 _POWER: Mapping[str, tuple[str, str]] = {
     "on": (msgid("已开机"), msgid("已开机，灯泡已用 %(hours)s 小时")),
     "off": (msgid("已关机"), msgid("已关机，灯泡已用 %(hours)s 小时")),
@@ -187,4 +227,7 @@ READERS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Reading]]] = {
     "projector": (msgid("投影机"), _projector),
     "audio": (msgid("声音"), _audio),
     "host": (msgid("主机"), _host),
+    "display": (msgid("显示接口"), _display),
+    "alsa": (msgid("声卡"), _alsa),
+    "textfile": (msgid("其他程序的探头"), _textfile),
 }

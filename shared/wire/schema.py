@@ -27,6 +27,9 @@ STATES = (
     states.AudioState,
     states.HostState,
     states.ClockState,
+    states.DisplayState,
+    states.AlsaState,
+    states.TextfileState,
 )
 
 

@@ -1,5 +1,7 @@
 """What each sensor reports in the heartbeat, as both sides read it. Every field may be missing: None = not known."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -32,7 +34,12 @@ class PlaybackState(State):
 
 
 class ProjectorState(State):
-    """`power`: off, on, cooling, warming. `faults`: of fan, lamp, temperature, cover, filter, other → warning|error."""
+    """`power`: off, on, cooling, warming. `faults`: of fan, lamp, temperature, cover, filter, other → warning|error.
+
+    `via` how it was asked: pjlink or serial. `maker`, `model` and `serial` tell which device it is, empty where it
+    does not say. `lamp_hours_a_day` is how fast the lamp ages, over the last 30 days. `on_s` seconds it has been on
+    without a break as far as seen, `after_hours_s` how many of them lie outside the opening hours; None when unknown.
+    """
 
     reachable: bool | None = None
     power: str | None = None
@@ -40,6 +47,51 @@ class ProjectorState(State):
     lamp_hours: int | None = None
     name: str = ""
     error: str = ""
+    via: str = ""
+    maker: str = ""
+    model: str = ""
+    serial: str = ""
+    source: str = ""
+    lamp_hours_a_day: float | None = None
+    on_s: int | None = None
+    after_hours_s: int | None = None
+
+
+class DisplayState(State):
+    """The screen or projector at the video outputs. `screens` counts connected ones, a laptop's own panel apart.
+
+    `connector`, `enabled` and the identity are those of the first. `vendor` three letters, `product` four hex digits,
+    `serial` and `name` as its EDID says, empty where it says nothing. The cable tells nothing of a lamp.
+    """
+
+    outputs: int | None = None
+    screens: int | None = None
+    connector: str = ""
+    enabled: bool | None = None
+    vendor: str = ""
+    product: str = ""
+    serial: str = ""
+    name: str = ""
+    error: str = ""
+
+
+class AlsaState(State):
+    """Sound cards the kernel knows, by their ids, and those of their outputs that run now (`card/device`)."""
+
+    cards: list[str] = []
+    running: list[str] = []
+
+
+class TextfileState(State):
+    """What other programs dropped. `sensors`: name → {`age_s`, `title`, `state`}, the state as its program wrote it.
+
+    `stale` names outlived their own term, `errors` tells of files not taken and why, `capped` of more than are read.
+    """
+
+    sensors: dict[str, dict[str, Any]] = {}
+    stale: list[str] = []
+    errors: dict[str, str] = {}
+    capped: bool = False
 
 
 class AudioState(State):

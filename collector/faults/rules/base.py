@@ -14,7 +14,18 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.months import local
-from shared.wire.states import AudioState, ClockState, CoursewareState, HostState, PlaybackState, ProjectorState, State
+from shared.wire.states import (
+    AlsaState,
+    AudioState,
+    ClockState,
+    CoursewareState,
+    DisplayState,
+    HostState,
+    PlaybackState,
+    ProjectorState,
+    State,
+    TextfileState,
+)
 
 Facts = Mapping[str, Any]
 Translate = Callable[[str], str]
@@ -27,6 +38,9 @@ STATES: Mapping[str, type[State]] = MappingProxyType(
         "audio": AudioState,
         "host": HostState,
         "clock": ClockState,
+        "display": DisplayState,
+        "alsa": AlsaState,
+        "textfile": TextfileState,
     }
 )
 SAMPLE_MS = 1_788_000_000_000
@@ -94,6 +108,9 @@ class View:
     audio: AudioState | None = None
     host: HostState | None = None
     clock: ClockState | None = None
+    display: DisplayState | None = None
+    alsa: AlsaState | None = None
+    textfile: TextfileState | None = None
 
     def is_open(self, rule: str) -> bool:
         """Whether this rule's fault is already open at this station."""
