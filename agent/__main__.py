@@ -75,6 +75,38 @@ def _doctor(options: argparse.Namespace, settings: "AgentSettings") -> int:
     return 1 if any(each.ok is False for each in findings) else 0
 
 
+def _export(options: argparse.Namespace, settings: "AgentSettings") -> None:
+    from agent.bundle import export_bundle  # noqa: PLC0415
+    from agent.identity import load_identity  # noqa: PLC0415
+    from agent.spool import Spool  # noqa: PLC0415
+
+    now = SystemClock().now()
+    spool = Spool(settings.state_dir / "spool", now, joined=True)
+    made = export_bundle(options.folder, load_identity(settings.state_dir), spool, now)
+    spool.close()
+    if made is None:
+        print("没有需要带走的记录：中心已经有了全部记录。")
+        return
+    print(f"已写好记录包（{made.lines} 条）：{made.path}")
+    print("下一步：")
+    print("  1. 安全弹出U盘，交给乡镇或区中心；")
+    print("  2. 在中心的电脑上运行：yuanjiao-collector import-bundle 记录包文件；")
+    print("  3. 把中心给的回执（.receipt 文件）带回本机，运行：yuanjiao-agent acknowledge 回执文件。")
+    print("记录仍保存在本机。没有回执、或者以后又连上了网，都不会丢失，也不会重复。")
+
+
+def _acknowledge(options: argparse.Namespace, settings: "AgentSettings") -> None:
+    from agent.bundle import take_receipt  # noqa: PLC0415
+    from agent.identity import load_identity  # noqa: PLC0415
+    from agent.spool import Spool  # noqa: PLC0415
+
+    now = SystemClock().now()
+    spool = Spool(settings.state_dir / "spool", now, joined=True)
+    waiting = take_receipt(options.file, load_identity(settings.state_dir), spool, now)
+    spool.close()
+    print(f"回执已收下。还有 {waiting} 条记录等待送出。")
+
+
 def _player_script(options: argparse.Namespace, settings: "AgentSettings") -> None:
     del options, settings
     print(Path(__file__).with_name("players") / "station_journal.lua")
@@ -107,6 +139,14 @@ def _parser() -> argparse.ArgumentParser:
     session.set_defaults(run=_session)
 
     commands.add_parser("doctor", help="检查本机并说明怎么处理").set_defaults(run=_doctor)
+
+    export = commands.add_parser("export", help="没有网络时：把还没送出的记录写到U盘")
+    export.add_argument("folder", type=Path, help="U盘上的目录")
+    export.set_defaults(run=_export)
+
+    acknowledge = commands.add_parser("acknowledge", help="收下中心对记录包的回执")
+    acknowledge.add_argument("file", type=Path, help="中心给的 .receipt 文件")
+    acknowledge.set_defaults(run=_acknowledge)
 
     script = commands.add_parser("player-script", help="打印 mpv 播放记录脚本的位置")
     script.set_defaults(run=_player_script)

@@ -6,7 +6,8 @@ AgentError
 ├── EnrolmentError       the centre did not take the code
 ├── SpoolError           the spool could not be written
 │   └── SpoolFullError   there is no room left to record
-└── LinkError            the centre could not be reached
+├── LinkError            the centre could not be reached
+└── BundleError          a bundle or receipt carried by hand cannot be used
 """
 
 
@@ -39,3 +40,7 @@ class SpoolFullError(SpoolError):
 
 class LinkError(AgentError):
     """连不上中心。请检查网线和路由器；记录都保存在本机，连通后会自动补传。"""
+
+
+class BundleError(AgentError):
+    """记录包或回执不能用。请按提示处理后重试。"""

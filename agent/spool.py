@@ -158,6 +158,11 @@ class Spool:
             value = self._one("SELECT hash FROM lines WHERE no = ? AND upto = ?", found.no, seq)
             return None if value is None else bytes(value)
 
+    def stored_of(self, stream: str) -> int:
+        """How far the centre has a stream, by what it said last."""
+        with self._lock:
+            return next(each.stored for each in list_streams(self._db) if each.stream == stream)
+
     def acknowledge(self, stream: str, stored: int, now: Instant) -> None:
         """Set the cursor of a stream to what the centre says, also backwards.
 

@@ -77,6 +77,11 @@ def _import(options: argparse.Namespace, settings: Settings) -> None:
     print(f"已登记 {added} 人。")
 
 
+def _import_bundle(options: argparse.Namespace, settings: Settings) -> int:
+    good = asyncio.run(setup.import_bundles(settings, files=options.files, tell=print))
+    return 0 if good else 2
+
+
 def _demo(options: argparse.Namespace, settings: Settings) -> int:
     from collector.demo import demo  # noqa: PLC0415 - as above
 
@@ -114,6 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     people.add_argument("file", type=Path)
     people.add_argument("--district", type=int, default=510802)
     people.set_defaults(run=_import)
+
+    bundle = commands.add_parser("import-bundle", help="导入站点用U盘送来的记录包，并写出回执")
+    bundle.add_argument("files", type=Path, nargs="+", metavar="FILE", help="站点写出的 .bundle 文件")
+    bundle.set_defaults(run=_import_bundle)
 
     show = commands.add_parser("demo", help="演示：利州区 245 个站点")
     show.add_argument("--for", dest="seconds", type=int, help="运行多少秒后结束；不给则按 Ctrl-C 结束")

@@ -3,10 +3,11 @@
 import csv
 import io
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from uuid import UUID
 
 from collector import registers
@@ -16,6 +17,7 @@ from collector.areas.register import read_register
 from collector.db.engine import Connection, Database
 from collector.db.sqlite_file import held_alone
 from collector.errors import BadInputError, NotFoundError, SetupError
+from collector.intake.bundles import import_bundle
 from collector.migrate import migrate
 from collector.people import queries as people
 from collector.people import service as accounts
@@ -24,6 +26,7 @@ from collector.settings import Settings
 from collector.stations import queries as stations
 from collector.stations.register import plant_register
 from collector.stations.service import new_code
+from shared.bundle import RECEIPT_SUFFIX
 from shared.clock import wall_ms
 
 PEOPLE_COLUMNS = ("name", "role", "township", "station", "phone", "email", "webhook")
@@ -59,6 +62,23 @@ async def init(settings: Settings, *, district_id: int, name: str, register: byt
             token = await accounts.make_link(connection, district_id, first, now_ms=now_ms)
             count = len(await stations.list_stations(connection, district_id))
     return Made(name, len(townships), count, link_address(settings, token))
+
+
+async def import_bundles(settings: Settings, *, files: Sequence[Path], tell: Callable[[str], None]) -> bool:
+    """Take bundles in, each with its receipt beside it. False when one of them was refused; the others count."""
+    good = True
+    async with _opened(settings) as database:
+        for path in files:
+            try:
+                made = await import_bundle(database, path, now_ms=wall_ms())
+                receipt = path.with_suffix(RECEIPT_SUFFIX)
+                receipt.write_text(made.receipt.model_dump_json(), "utf-8")
+            except (BadInputError, OSError) as error:
+                tell(f"{path.name}：{error}")
+                good = False
+                continue
+            tell(f"{made.title}：新收 {made.new} 条，已有 {made.known} 条。回执：{receipt}")
+    return good
 
 
 async def bring_up_to_date(settings: Settings) -> None:

@@ -7,7 +7,11 @@ earlier boot an anchor of that boot serves, if there ever was one. Else the reco
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.months import month_of
 from shared.wire.v1 import Event, Heartbeat
+
+HELD_UP_MS = 15 * 60_000
+"""How long a push may lie on its way: what seems to have happened so shortly after a month began is flagged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +22,19 @@ class Booked:
     uncertain: bool
 
 
-def book(event: Event, *, heartbeat: Heartbeat, received_ms: int, anchors: Mapping[str, int]) -> Booked:
-    """True time of an event. `anchors` maps a boot to true epoch ms minus its monotonic ms."""
-    offset = received_ms - heartbeat.mono if event.boot == heartbeat.boot else anchors.get(event.boot)
+def book(event: Event, *, heartbeat: Heartbeat | None, received_ms: int, anchors: Mapping[str, int]) -> Booked:
+    """True time of an event. `anchors` maps a boot to true epoch ms minus its monotonic ms.
+
+    Without a `heartbeat`, as for a push carried here by hand, the receipt says nothing about the station's clock.
+    """
+    offset = anchors.get(event.boot)
+    if heartbeat is not None and heartbeat.boot == event.boot:
+        # A push that was held up on its way makes the difference look larger than it is, so the smaller one counts.
+        here = received_ms - heartbeat.mono
+        offset = here if offset is None else min(here, offset)
     if offset is None:
         return Booked(event.at, uncertain=True)
     at_ms = event.mono + offset
     if at_ms > received_ms:
         return Booked(received_ms, uncertain=True)
-    return Booked(at_ms, uncertain=False)
+    return Booked(at_ms, uncertain=month_of(at_ms) != month_of(at_ms - HELD_UP_MS))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, or_, select, tuple_
+from sqlalchemy import func, insert, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db import dialect
@@ -14,6 +14,8 @@ from collector.stations.models import boots, station_keys, station_states
 
 StreamKey = tuple[int, int, str]
 StationKey = tuple[int, int]
+LinePlace = tuple[int, int, str, int]
+"""District, station, stream, seq."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,12 @@ class Known:
     key_id: str
     boot: str
     mono_ms: int
+    received_ms: int = 0
+
+    @property
+    def anchors(self) -> dict[str, int]:
+        """True epoch ms minus monotonic ms of the present boot, by its name."""
+        return {self.boot: self.received_ms - self.mono_ms} if self.boot else {}
 
 
 async def list_known(connection: AsyncConnection, wanted: Collection[StationKey]) -> dict[StationKey, Known]:
@@ -36,12 +44,14 @@ async def list_known(connection: AsyncConnection, wanted: Collection[StationKey]
     keys, states = station_keys.c, station_states.c
     same = (states.district_id == keys.district_id) & (states.station_id == keys.station_id)
     statement = (
-        select(keys.district_id, keys.station_id, keys.key_id, states.boot, states.mono_ms)
+        select(keys.district_id, keys.station_id, keys.key_id, states.boot, states.mono_ms, states.received_ms)
         .join_from(station_keys, station_states, same, isouter=True)
         .where(tuple_(keys.district_id, keys.station_id).in_(list(wanted)), keys.revoked_ms.is_(None))
     )
     rows = (await connection.execute(statement)).all()
-    return {(row[0], row[1]): Known(row[2], row[3] or "", -1 if row[4] is None else row[4]) for row in rows}
+    return {
+        (row[0], row[1]): Known(row[2], row[3] or "", -1 if row[4] is None else row[4], row[5] or 0) for row in rows
+    }
 
 
 async def list_streams(connection: AsyncConnection, wanted: Collection[StreamKey]) -> dict[StreamKey, StreamRow]:
@@ -51,6 +61,14 @@ async def list_streams(connection: AsyncConnection, wanted: Collection[StreamKey
     ).where(key.in_(list(wanted)))
     rows = (await connection.execute(statement)).all()
     return {(row[0], row[1], row[2]): StreamRow(row[3], bytes.fromhex(row[4])) for row in rows}
+
+
+async def list_lines(connection: AsyncConnection, wanted: Collection[LinePlace]) -> dict[LinePlace, bytes]:
+    """The lines stored in these places; those a gap stands for are missing."""
+    key = tuple_(events.c.district_id, events.c.station_id, events.c.stream, events.c.seq)
+    statement = select(events.c.district_id, events.c.station_id, events.c.stream, events.c.seq, events.c.line)
+    rows = await connection.execute(statement.where(key.in_(list(wanted)), events.c.kind != "spool.gap"))
+    return {(row[0], row[1], row[2], row[3]): bytes(row[4]) for row in rows}
 
 
 async def list_anchors(connection: AsyncConnection, wanted: Collection[StationKey]) -> dict[StationKey, dict[str, int]]:
@@ -93,6 +111,13 @@ def _move_stream(connection: AsyncConnection) -> Any:
 async def append_events(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     """Append new lines. `stream` as bytes."""
     await _APPEND.run(connection, rows)
+
+
+async def count_events(connection: AsyncConnection, wanted: Collection[StreamKey]) -> int:
+    """How many lines these streams have stored."""
+    key = tuple_(events.c.district_id, events.c.station_id, events.c.stream)
+    statement = select(func.count()).select_from(events).where(key.in_(list(wanted)))
+    return int((await connection.execute(statement)).scalar_one())
 
 
 async def put_states(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:

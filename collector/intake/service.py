@@ -1,15 +1,15 @@
 """What the intake does: prove who sent a push, and store many pushes in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from collector.db.engine import Connection
 from collector.errors import PushRefusedError
 from collector.intake import queries
-from collector.intake.admission import Admission, Admitted, admit
+from collector.intake.admission import Admission, Admitted, admit, differs
 from collector.intake.booking import Booked, book
-from collector.intake.queries import Known, StationKey, StreamKey, StreamRow
+from collector.intake.queries import Known, LinePlace, StationKey, StreamKey, StreamRow
 from collector.intake.unpacking import Push
 from shared import chain
 from shared.months import month_of
@@ -22,13 +22,17 @@ _RACED = "another copy of the centre was writing this stream; send again"
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A push whose signature has been checked. `received_ms` by the centre's clock."""
+    """A push whose signature has been checked. `received_ms` by the centre's clock.
+
+    One that was `carried` here on a stick says nothing about how the station is now, nor how late its events come.
+    """
 
     district_id: int
     station_id: int
     key_id: str
     push: Push
     received_ms: int
+    carried: bool = False
 
     @property
     def station(self) -> StationKey:
@@ -47,6 +51,8 @@ class _Group:
     streams: dict[StreamKey, StreamRow]
     begun: dict[StreamKey, int] = field(default_factory=dict)
     taken: list[tuple[Received, Admission]] = field(default_factory=list)
+    lines: dict[LinePlace, bytes] = field(default_factory=dict)
+    """What is stored where those pushes end that bring nothing new."""
 
 
 async def store(connection: Connection, group: Sequence[Received], *, now_ms: int) -> list[Answer | PushRefusedError]:
@@ -54,14 +60,26 @@ async def store(connection: Connection, group: Sequence[Received], *, now_ms: in
     known = await queries.list_known(connection, {each.station for each in group})
     good = [each for each in group if each.station in known and known[each.station].key_id == each.key_id]
     work = _Group(known, await queries.list_streams(connection, {each.stream for each in good}))
+    below = [place for each in good if (place := _end_below(work, each)) is not None]
+    work.lines = await queries.list_lines(connection, set(below)) if below else {}
     admissions = {id(each): _take(work, each) for each in good}
     lost = await _write_streams(connection, work, now_ms)
-    await _write_events(connection, [pair for pair in work.taken if pair[0].stream not in lost])
-    await _write_states(connection, good, known)
+    await _write_events(connection, [pair for pair in work.taken if pair[0].stream not in lost], known)
+    await _write_states(connection, [each for each in good if not each.carried], known)
     for each in good:
         if admissions[id(each)].conflict is not None:
             await _keep_evidence(connection, each, admissions[id(each)], now_ms)
     return [_result(each, admissions.get(id(each)), work, lost=lost, now_ms=now_ms) for each in group]
+
+
+def _end_below(work: _Group, received: Received) -> LinePlace | None:
+    """Where the last line of a push stands when more is stored behind it, None otherwise.
+
+    Such a push repeats what is stored, or it comes from a disk that went back in time or was copied.
+    """
+    stands, lines = work.streams.get(received.stream), received.push.lines
+    last = received.push.envelope.first + len(lines) - 1
+    return (*received.stream, last) if stands is not None and lines and last < stands.stored else None
 
 
 def _take(work: _Group, received: Received) -> Admission:
@@ -74,6 +92,9 @@ def _take(work: _Group, received: Received) -> Admission:
         stored=stands.stored,
         stored_head=stands.head,
     )
+    below = _end_below(work, received)
+    if below is not None and differs(received.push.lines, work.lines.get(below)):
+        admission = replace(admission, conflict=below[3])
     if admission.rows:
         work.begun.setdefault(received.stream, stands.stored)
         work.streams[received.stream] = StreamRow(admission.stored, admission.head)
@@ -93,21 +114,23 @@ async def _write_streams(connection: Connection, work: _Group, now_ms: int) -> s
     return set(work.begun) - await queries.move_streams(connection, rows)
 
 
-async def _write_events(connection: Connection, taken: Sequence[tuple[Received, Admission]]) -> None:
-    """Anchors are only looked up for stations that speak of an earlier boot."""
-    foreign = {received.station for received, admission in taken if _has_other_boot(received, admission)}
+async def _write_events(
+    connection: Connection, taken: Sequence[tuple[Received, Admission]], known: dict[StationKey, Known]
+) -> None:
+    """Anchors are only looked up for stations that speak of another boot than their newest state."""
+    foreign = {each.station for each, admission in taken if _has_other_boot(each, admission, known[each.station])}
     anchors = await queries.list_anchors(connection, foreign) if foreign else {}
     rows = [
-        _event_row(received, admitted, anchors.get(received.station, {}))
+        _event_row(received, admitted, anchors.get(received.station, {}) | known[received.station].anchors)
         for received, admission in taken
         for admitted in admission.rows
     ]
     await queries.append_events(connection, rows)
 
 
-def _has_other_boot(received: Received, admission: Admission) -> bool:
+def _has_other_boot(received: Received, admission: Admission, known: Known) -> bool:
     present = received.push.envelope.heartbeat.boot
-    return any(each.event is not None and each.event.boot != present for each in admission.rows)
+    return present != known.boot or received.carried or any(each.event is not None and each.event.boot != present for each in admission.rows)
 
 
 def _event_row(received: Received, admitted: Admitted, anchors: dict[str, int]) -> dict[str, Any]:
@@ -115,7 +138,8 @@ def _event_row(received: Received, admitted: Admitted, anchors: dict[str, int]) 
     if event is None:
         booked, month, kind, at_ms = Booked(received.received_ms, uncertain=True), 0, "?", 0
     else:
-        booked = book(event, heartbeat=envelope.heartbeat, received_ms=received.received_ms, anchors=anchors)
+        heartbeat = None if received.carried else envelope.heartbeat
+        booked = book(event, heartbeat=heartbeat, received_ms=received.received_ms, anchors=anchors)
         month, kind, at_ms = month_of(event.at), event.kind, event.at
     return {
         "district_id": received.district_id,
@@ -138,11 +162,15 @@ async def _write_states(connection: Connection, good: Sequence[Received], known:
     states: dict[StationKey, dict[str, Any]] = {}
     fresh_boots: list[dict[str, Any]] = []
     places = {station: (each.boot, each.mono_ms) for station, each in known.items()}
+    moved = {each.station for each in good if each.push.envelope.heartbeat.boot != known[each.station].boot}
+    past = await queries.list_anchors(connection, moved) if moved else {}
     for each in good:
         heartbeat = each.push.envelope.heartbeat
         boot, mono_ms = places[each.station]
         if heartbeat.boot == boot and heartbeat.mono <= mono_ms:
             continue
+        if heartbeat.boot != boot and heartbeat.boot in past.get(each.station, {}):
+            continue  # a push of an earlier boot that was held up on its way; boots do not come back
         places[each.station] = (heartbeat.boot, heartbeat.mono)
         key = {"district_id": each.district_id, "station_id": each.station_id}
         states[each.station] = key | {
