@@ -31,6 +31,8 @@ log = logging.getLogger("yuanjiao.fleet")
 
 SENSORS = ("courseware", "projector", "audio", "host", "clock")
 WORKERS = 4
+_PATIENCE_MS = 20_000
+"""How long one station's past may hold up the next; what is left follows with its heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def run_fleet(plan: Plan, berths: Sequence[Berth], clock: Clock, tell: Callable[
         if stop.is_set():
             return
         station = _join(plan, berth, clock.now(), transport, troubled.get(berth.station, {}))
-        while not stop.is_set() and station.agent.spool.depth().waiting > 0:
+        until_ms = clock.now().mono_ms + _PATIENCE_MS
+        while not stop.is_set() and station.agent.spool.depth().waiting > 0 and clock.now().mono_ms < until_ms:
             station.tick(clock.now())
             stop.wait(0.02)
         stations.append(station)

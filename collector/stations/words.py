@@ -44,7 +44,9 @@ class Limits:
 
 
 def limits_at(now_ms: int, *, heartbeat_s: int, grace_s: int, away: tuple[int, int] | None = None) -> Limits:
-    """The bounds at this moment: on time within one period and a minute, late within period and grace.
+    """The bounds at this moment: on time within one period and a little, late within period and grace.
+
+    The little is a minute, or a quarter of a grace that is itself short: late must come before offline.
 
     `away` is when this centre last heard anybody before it started, and when it was ready again. Until everybody has
     had period and grace to call, nobody is offline who was not overdue already when the centre went away.
@@ -53,7 +55,8 @@ def limits_at(now_ms: int, *, heartbeat_s: int, grace_s: int, away: tuple[int, i
     late_from_ms = now_ms - overdue_ms
     if away is not None and now_ms <= away[1] + overdue_ms:
         late_from_ms = min(late_from_ms, away[0] - overdue_ms)
-    return Limits(now_ms - heartbeat_s * 1000 - _MARGIN_MS, late_from_ms)
+    margin_ms = min(_MARGIN_MS, grace_s * 1000 // 4)
+    return Limits(now_ms - heartbeat_s * 1000 - margin_ms, late_from_ms)
 
 
 def status_of(received_ms: int | None, limits: Limits) -> Status:
