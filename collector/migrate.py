@@ -24,9 +24,18 @@ async def migrate(database: Database) -> None:
 async def is_current(database: Database) -> bool:
     """Whether the schema is the newest this program knows."""
     newest = ScriptDirectory.from_config(_config()).get_current_head()
+    return await get_revision(database) == newest
+
+
+async def get_revision(database: Database) -> str | None:
+    """Revision of the schema in the database; None when it has none."""
     async with database.read() as connection:
-        present = await connection.run_sync(lambda each: MigrationContext.configure(each).get_current_revision())
-    return bool(present == newest)
+        return await connection.run_sync(lambda each: MigrationContext.configure(each).get_current_revision())
+
+
+def list_revisions() -> set[str]:
+    """Every revision this program knows."""
+    return {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def _upgrade(connection: Connection) -> None:

@@ -21,11 +21,16 @@ Connection = AsyncConnection
 """One open transaction, as services hand it on."""
 
 
+def parse_url(url: str) -> URL:
+    """Where a database is, taken apart."""
+    return make_url(url)
+
+
 class Database:
     """Readers and writers of one database. Use `write()` for a transaction that changes rows, `read()` otherwise."""
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
+        self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             Path(self.url.database or "").parent.mkdir(parents=True, exist_ok=True)

@@ -146,23 +146,31 @@ class District:
         self.clock = ManualClock()
         self._folder = folder
         self._loop = Loop()
-        settings = Settings(database=database_url, public_url="http://centre.test")
-        self.app = create_app(settings, clock=self.clock, with_jobs=False)
+        self._settings = Settings(database=database_url, public_url="http://centre.test")
+        self.starts()
+        planted = plant_district(self.centre.database, plan, now_ms=self.clock.now().wall_ms)
+        self.register: SmallDistrict = self.run(planted)
+        self.stations = {title: self._enrol(title) for title in self.register.stations}
+
+    def starts(self) -> None:
+        """The centre opens: at first, and again after it `stops`."""
+        self.app = create_app(self._settings, clock=self.clock, with_jobs=False)
         self.centre = self.app.state.centre
         self._lifespan = self.app.router.lifespan_context(self.app)
         self.run(self._lifespan.__aenter__())
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://centre.test")
-        planted = plant_district(self.centre.database, plan, now_ms=self.clock.now().wall_ms)
-        self.register: SmallDistrict = self.run(planted)
-        self.stations = {title: self._enrol(title) for title in self.register.stations}
+
+    def stops(self) -> None:
+        """The centre's process ends as it is meant to; its stations live on."""
+        self.run(self.http.aclose())
+        self.run(self._lifespan.__aexit__(None, None, None))
 
     def close(self) -> None:
         for station in self.stations.values():
             if station.agent is not None:
                 station.agent.close()
-        self.run(self.http.aclose())
-        self.run(self._lifespan.__aexit__(None, None, None))
+        self.stops()
         self._loop.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
