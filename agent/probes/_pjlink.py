@@ -93,6 +93,7 @@ async def _look(link: TolerantPJLink, whole_s: float) -> ProjectorState:
     except PJLinkException as problem:
         answers.error = _explain(problem, link)
     return ProjectorState(
+        via="pjlink",
         reachable=link.greeted,
         power=answers.power,
         faults=answers.faults,

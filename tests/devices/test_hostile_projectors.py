@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agent.probes.projector import ProjectorSensor, ProjectorSettings
+from shared.wire.states import ProjectorState
 from tests.clocks import ManualClock
 from tests.devices.processes import wait_until
 
@@ -138,7 +139,7 @@ HOSTILE: Mapping[str, tuple[Talk, bool, str]] = {
 def _look(port: int) -> dict[str, Any]:
     state = ProjectorSensor(ProjectorSettings(host="127.0.0.1", port=port, timeout_s=TIMEOUT_S)).read(NOW).state
     assert state is not None
-    return dict(state)
+    return ProjectorState.model_validate(state).model_dump()
 
 
 def _count_open_files() -> int:
@@ -158,14 +159,15 @@ def test_a_hostile_peer_costs_a_bounded_time_and_gives_a_state(name: str) -> Non
 
 def test_a_quirky_projector_is_understood_in_full() -> None:
     with serving(answers(quirky, b"PJLINK 0\r" + b"\0" * 20)) as port:
-        assert _look(port) == {
-            "reachable": True,
-            "power": "on",
-            "faults": {"filter": "warning"},
-            "lamp_hours": 77,
-            "name": "教室投影仪",
-            "error": "",
-        }
+        told = ProjectorState.model_validate(_look(port))
+    assert told.model_dump(exclude_defaults=True) == {
+        "via": "pjlink",
+        "reachable": True,
+        "power": "on",
+        "faults": {"filter": "warning"},
+        "lamp_hours": 77,
+        "name": "教室投影仪",
+    }
 
 
 def test_an_address_where_nothing_listens_is_unreachable() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.probes.projector import PROBE, ProjectorSensor, ProjectorSettings
+from agent.probes.projector import ProjectorSensor, ProjectorSettings
+from shared.wire.states import ProjectorState
 from tests.clocks import ManualClock
 from tests.devices.projector_emulator import Projector, start_projector
 
@@ -39,18 +40,17 @@ def _look(projector: Projector, **settings: Any) -> dict[str, Any]:
     asked = ProjectorSettings(host="127.0.0.1", port=projector.port, **settings)
     state = ProjectorSensor(asked).read(NOW).state
     assert state is not None
-    assert set(state) == set(PROBE.sample)
-    return dict(state)
+    return ProjectorState.model_validate(state).model_dump()
 
 
 def test_a_well_projector_tells_power_lamp_and_name(projector: Projector) -> None:
-    assert _look(projector) == {
+    told = ProjectorState.model_validate(_look(projector))
+    assert told.model_dump(exclude_defaults=True) == {
+        "via": "pjlink",
         "reachable": True,
         "power": "on",
-        "faults": {},
         "lamp_hours": 1200,
         "name": "EB-L735U",
-        "error": "",
     }
 
 
