@@ -49,12 +49,6 @@ def test_a_station_never_heard_is_not_offline() -> None:
         (62, 60, 2_000, "offline"),
     ],
 )
-def test_a_short_grace_leaves_room_for_late_and_offline() -> None:
-    limits = limits_at(NOW, heartbeat_s=10, grace_s=16)
-    seen = [status_of(NOW - seconds * 1000, limits) for seconds in (14, 15, 26, 27)]
-    assert seen == [Status.ONLINE, Status.LATE, Status.LATE, Status.OFFLINE]
-
-
 def test_a_centre_that_was_away_accuses_nobody(heard_s: int, ready_s: int, received_s: int, status: str) -> None:
     away = (NOW - heard_s * 1000, NOW - ready_s * 1000)
     limits = limits_at(NOW, heartbeat_s=300, grace_s=600, away=away)
@@ -165,3 +159,9 @@ def test_with_many_townships_the_chart_shows_those_that_studied_least(
         page = client.get("/").text
     assert "最少的 2 个乡镇" in page
     assert len(json.loads(page.split('id="chart-data">', 1)[1].split("</script>", 1)[0])["names"]) == 2
+
+
+def test_a_short_grace_leaves_room_for_late_and_offline() -> None:
+    limits = limits_at(NOW, heartbeat_s=10, grace_s=16)
+    seen = [status_of(NOW - seconds * 1000, limits) for seconds in (14, 15, 26, 27)]
+    assert seen == [Status.ONLINE, Status.LATE, Status.LATE, Status.OFFLINE]
