@@ -1,0 +1,176 @@
+"""The agent and its helper on a PC that really boots: started, killed, hung, shut down, cut off, upgraded, purged."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.conftest import Pc
+from tests.systemd.machine import Machine
+
+pytestmark = [pytest.mark.device, pytest.mark.timeout(240)]
+AGENT = "yuanjiao-agent"
+STATE = "/var/lib/yuanjiao"
+LISTENING = """
+import psutil, sys
+process = psutil.Process(int(sys.argv[1]))
+print([each.laddr.port for each in process.net_connections("inet") if each.status == "LISTEN"])
+"""
+KNOCK = """
+import json, socket
+link = socket.socket(socket.AF_UNIX)
+link.settimeout(5)
+link.connect("/run/yuanjiao/session.sock")
+try:
+    link.sendall(b"{}\\n" * 30)
+    print("answered" if link.recv(100) else "cut off")
+except OSError:
+    print("cut off")
+"""
+PLAY = ["systemd-run", "--user", "-M", "villager@.host", "--wait", "--quiet", "mpv", "--vo=null", "--ao=null"]
+
+
+def restarts(machine: Machine) -> int:
+    return int(machine.show(AGENT, "NRestarts"))
+
+
+def wait_for_work(machine: Machine) -> None:
+    machine.wait_until(lambda: machine.show(AGENT, "ActiveState") == "active", "the agent at work")
+
+
+def stream(machine: Machine) -> tuple[str, int]:
+    """What the first line of the spool says, and how many lines there are."""
+    facts = machine.facts()
+    return facts[0]["data"]["reason"], len(facts)
+
+
+def test_an_enrolled_station_starts_says_ready_and_reports(pc: Pc) -> None:
+    wait_for_work(pc.machine)
+    assert "登记成功：宝轮镇" in pc.said
+    assert pc.machine.show(AGENT, "Type") == "notify"
+    assert [each["clean"] for each in pc.machine.told("host.booted")] == [None]
+    said = pc.machine.run("yuanjiao-agent", "doctor", check=False)
+    assert "✓ 与区中心通信正常" in said
+    assert "✓ 本站密钥已就绪" in said
+
+
+def test_its_account_is_made_when_it_runs_and_the_state_is_that_accounts_alone(pc: Pc) -> None:
+    owner, mode = pc.machine.run("stat", "-L", "-c", "%U %a", STATE).split()
+    assert (owner, mode) == ("yuanjiao", "700")
+    assert pc.machine.run("readlink", STATE).strip() == "private/yuanjiao"
+    assert "yuanjiao:" not in pc.machine.run("cat", "/etc/passwd")
+    strangers = pc.machine.run("find", f"{STATE}/", "!", "-user", "yuanjiao")
+    assert strangers == ""
+
+
+def test_it_holds_no_capability_and_opens_no_port(pc: Pc) -> None:
+    wait_for_work(pc.machine)
+    pid = pc.machine.show(AGENT, "MainPID")
+    status = pc.machine.run("cat", f"/proc/{pid}/status").splitlines()
+    held = [line.split()[1] for line in status if line.startswith(("CapEff", "CapPrm", "CapBnd", "CapAmb"))]
+    assert held == ["0" * 16] * 4
+    assert pc.machine.python(LISTENING, pid).strip() == "[]"
+
+
+def test_only_peoples_accounts_are_heard(pc: Pc) -> None:
+    wait_for_work(pc.machine)
+    assert [pc.machine.python(KNOCK, user=user).strip() for user in ("0", "65534")] == ["cut off"] * 2
+    assert pc.machine.python(KNOCK, user="1742").strip() == "answered"
+    assert "session.refused uid=65534" in pc.machine.journal()
+
+
+def test_a_film_in_the_villagers_session_arrives_in_the_spool_once(pc: Pc) -> None:
+    machine = pc.machine
+    wait_for_work(machine)
+    stock = ["--load-scripts=no", "--script=/etc/mpv/scripts/mpris.so"]
+    machine.write("/srv/courseware/b.mp4", Path(machine.layer / "upper/srv/courseware/a.mp4").read_bytes())
+    machine.run(*PLAY, "/srv/courseware/a.mp4")
+    machine.run(*PLAY, *stock, "/srv/courseware/b.mp4")
+    machine.wait_until(lambda: len(machine.told("playback.ended")) == 2, "both films being told", within_s=45)
+    told = {each["name"]: (each["via"], each["reason"]) for each in machine.told("playback.ended")}
+    assert told == {"a.mp4": ("journal", "completed"), "b.mp4": ("mpris", "completed")}
+    assert machine.run("ls", "/var/spool/yuanjiao/journal", f"{STATE}/session/", check=False).split(":")[1].split() == [
+        f"{STATE}/session/"
+    ]
+
+
+def test_the_sound_of_the_session_is_known_to_the_system_agent(pc: Pc) -> None:
+    pc.machine.wait_until(
+        lambda: "audio" in pc.machine.run("cat", "/run/yuanjiao/session.json", check=False),
+        "the helper telling of sound",
+    )
+    told = json.loads(pc.machine.run("cat", "/run/yuanjiao/session.json"))
+    assert set(told) == {"boot", "mono", "audio"}
+
+
+def test_killed_it_comes_back_with_all_it_had(pc: Pc) -> None:
+    wait_for_work(pc.machine)
+    before, count = stream(pc.machine), restarts(pc.machine)
+    pc.machine.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", AGENT)
+    pc.machine.wait_until(lambda: restarts(pc.machine) == count + 1, "systemd starting it anew")
+    wait_for_work(pc.machine)
+    after = stream(pc.machine)
+    assert after[0] == before[0] == "new"
+    assert after[1] >= before[1] > 1
+
+
+def test_hung_it_is_ended_by_the_watchdog_and_comes_back(pc: Pc) -> None:
+    wait_for_work(pc.machine)
+    count = restarts(pc.machine)
+    pc.machine.run("kill", "-STOP", pc.machine.show(AGENT, "MainPID"))
+    pc.machine.wait_until(lambda: restarts(pc.machine) > count, "the watchdog's bite", within_s=30)
+    wait_for_work(pc.machine)
+    assert "Watchdog timeout" in pc.machine.journal()
+
+
+def test_a_shutdown_and_a_power_cut_are_told_apart(pc: Pc) -> None:
+    machine = pc.machine
+    wait_for_work(machine)
+    booted = len(machine.told("host.booted"))
+    machine.shut_down()
+    machine.boot()
+    machine.wait_until(lambda: len(machine.told("host.booted")) > booted, "the second boot being told")
+    machine.cut_power()
+    machine.boot()
+    machine.wait_until(lambda: len(machine.told("host.booted")) > booted + 1, "the third boot being told")
+    assert [each["clean"] for each in machine.told("host.booted")][-2:] == [True, False]
+
+
+def test_an_upgrade_keeps_the_spool_removal_the_data_and_purging_nothing(pc: Pc, tmp_path: Path) -> None:
+    machine = pc.machine
+    wait_for_work(machine)
+    before = stream(machine)
+    newer = make_newer(pc.package, tmp_path)
+    machine.write("/srv/newer.deb", newer.read_bytes())
+    machine.run("dpkg", "--install", "--force-depends", "/srv/newer.deb", within_s=60)
+    wait_for_work(machine)
+    assert "9.9.9" in machine.run("dpkg-query", "--show", AGENT)
+    assert stream(machine)[0] == before[0]
+    assert stream(machine)[1] >= before[1]
+    machine.run("dpkg", "--remove", AGENT, within_s=60)
+    assert machine.show(AGENT, "ActiveState") == "inactive"
+    assert "identity.json" in machine.run("ls", f"{STATE}/")
+    assert machine.run("ls", "/opt/yuanjiao", check=False).endswith("No such file or directory\n")
+    machine.run("dpkg", "--purge", AGENT, within_s=60)
+    left = machine.run(
+        "sh",
+        "-c",
+        "ls -d /var/lib/yuanjiao /var/lib/private/yuanjiao /etc/yuanjiao /var/spool/yuanjiao 2> /dev/null; true",
+    )
+    assert left == ""
+
+
+def make_newer(package: Path, folder: Path) -> Path:
+    """The same package under a later version."""
+    tree, newer = folder / "tree", folder / "newer.deb"
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    lines = control.read_text("utf-8").splitlines()
+    control.write_text("\n".join("Version: 9.9.9" if each.startswith("Version:") else each for each in lines) + "\n")
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, newer],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return newer
