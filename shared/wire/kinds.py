@@ -103,6 +103,38 @@ class ClockJumped(Data):
     by_ms: int
 
 
+class DeviceChanged(Data):
+    """Another device stands where `before` stood. `device` is the sensor that noticed, `place` its plug or nothing.
+
+    `before` and `after` are what each tells of itself: vendor or maker, product or model, serial, name.
+    """
+
+    device: str
+    before: dict[str, str]
+    after: dict[str, str]
+    place: str = ""
+
+
+class HostRolledBack(Data):
+    """The disk went back in time, as a restore card makes it: `turns` sensor turns it once remembered are gone.
+
+    `last_seen_ms` is the wall time of the last sign of life that the witness on another disk kept.
+    """
+
+    turns: Count
+    last_seen_ms: int | None = None
+
+
+class CommandAnswered(Data):
+    """What became of a command of the centre. `outcome`: done, refused (`reason` says why) or failed."""
+
+    command: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    verb: str
+    outcome: Literal["done", "refused", "failed"]
+    reason: str = ""
+    result: dict[str, Any] = Field(default_factory=dict)
+
+
 class StreamOpened(Data):
     """First line of a stream. `reason`: new, or corrupt when it replaces `previous`, whose last known seq is told."""
 
@@ -131,6 +163,9 @@ KINDS: Mapping[str, type[Data]] = {
     "session.claimed": SessionClaimed,
     "host.booted": HostBooted,
     "clock.jumped": ClockJumped,
+    "device.changed": DeviceChanged,
+    "host.rolled_back": HostRolledBack,
+    "command.answered": CommandAnswered,
     "stream.opened": StreamOpened,
     "spool.gap": SpoolGap,
 }

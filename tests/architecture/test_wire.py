@@ -151,6 +151,9 @@ REQUIRED_FOR_EVER = {
     "session.claimed": {"session", "kind", "topic", "begin_ms", "end_ms", "people", "visits"},
     "host.booted": {"clean"},
     "clock.jumped": {"by_ms"},
+    "device.changed": {"device", "before", "after"},
+    "host.rolled_back": {"turns"},
+    "command.answered": {"command", "verb", "outcome"},
     "stream.opened": {"reason"},
     "spool.gap": {"first", "last", "counts", "head"},
 }
