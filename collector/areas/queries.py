@@ -51,6 +51,18 @@ async def list_districts(connection: AsyncConnection) -> list[District]:
     return [District(*row) for row in await connection.execute(statement)]
 
 
+async def get_district(connection: AsyncConnection, district_id: int) -> District | None:
+    statement = select(districts.c.district_id, districts.c.name, districts.c.settings)
+    row = (await connection.execute(statement.where(districts.c.district_id == district_id))).first()
+    return None if row is None else District(*row)
+
+
+async def get_district_settings(connection: AsyncConnection, district_id: int) -> dict[str, object]:
+    """What a district has set for itself; empty for one that is unknown."""
+    found = await connection.scalar(select(districts.c.settings).where(districts.c.district_id == district_id))
+    return found or {}
+
+
 async def change_district_settings(connection: AsyncConnection, district_id: int, settings: dict[str, object]) -> None:
     await connection.execute(update(districts).where(districts.c.district_id == district_id).values(settings=settings))
 

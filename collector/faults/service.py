@@ -98,8 +98,6 @@ async def _district_subject(connection: Connection, district_id: int) -> str | N
 
 async def _limits(connection: Connection, district_id: int) -> Mapping[str, Mapping[str, object]]:
     """Thresholds the district has set for itself, under `rules` in its settings."""
-    for each in await areas.list_districts(connection):
-        if each.district_id == district_id:
-            own = each.settings.get("rules")
-            return own if isinstance(own, dict) else {}
-    return {}
+    found = await areas.get_district(connection, district_id)
+    own = None if found is None else found.settings.get("rules")
+    return own if isinstance(own, dict) else {}

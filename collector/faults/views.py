@@ -32,7 +32,8 @@ def make_view(
     grace_s: int,
 ) -> View:
     """The view of one station, without its peers."""
-    states = _read(state.heartbeat)
+    probes = _probes(state.heartbeat)
+    states = read_states({name: each.get("state", {}) for name, each in probes.items() if each.get("status") == "ok"})
     gaps = () if arrivals is None else arrivals.gaps
     return View(
         station_id=station.station_id,
@@ -47,6 +48,7 @@ def make_view(
         expected_on=True,  # opening hours and holidays go here
         last_file_ms=_last_file(state, states, arrivals),
         median_gap_ms=round(median(gaps)) if len(gaps) >= _GAPS_NEEDED else None,
+        failing=_failing(probes),
         open=open_rules,
         **states,
     )
@@ -84,9 +86,15 @@ def note_arrival(view: View, before: Arrivals | None) -> Arrivals | None:
     return Arrivals(view.station_id, last_ms, (*before.gaps, gap_ms)[-_GAPS_KEPT:])
 
 
-def _read(heartbeat: str) -> dict[str, Any]:
+def _probes(heartbeat: str) -> Mapping[str, Any]:
     probes: Mapping[str, Any] = json.loads(heartbeat).get("probes", {})
-    return read_states({name: each.get("state", {}) for name, each in probes.items() if each.get("status") == "ok"})
+    return probes
+
+
+def _failing(probes: Mapping[str, Any]) -> Mapping[str, str] | None:
+    if not probes:
+        return None
+    return {name: str(each.get("error", "")) for name, each in probes.items() if each.get("status") == "failed"}
 
 
 def _last_file(state: StationState, states: Mapping[str, Any], arrivals: Arrivals | None) -> int | None:

@@ -85,7 +85,8 @@ class View:
     """One station as the centre sees it now. A probe that is not installed or says nothing is None.
 
     `wall_ms` is what the station believed when its newest heartbeat arrived at `received_ms`; `last_file_ms` is when
-    its newest courseware came, by the centre's clock; `median_gap_ms` how far apart its files used to come.
+    its newest courseware came, by the centre's clock; `median_gap_ms` how far apart its files used to come. `failing`
+    are the sensors that failed, with their errors; None while the station has told of no sensor yet.
     """
 
     station_id: int
@@ -101,6 +102,7 @@ class View:
     last_file_ms: int | None = None
     median_gap_ms: int | None = None
     peers: Peers = Peers()
+    failing: Mapping[str, str] | None = None
     open: frozenset[str] = frozenset()
     courseware: CoursewareState | None = None
     playback: PlaybackState | None = None
@@ -115,6 +117,11 @@ class View:
     def is_open(self, rule: str) -> bool:
         """Whether this rule's fault is already open at this station."""
         return rule in self.open
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether a player shows something now, as far as can be told."""
+        return self.playback is not None and bool(self.playback.playing)
 
     @property
     def clock_offset_ms(self) -> int:
@@ -212,6 +219,7 @@ def sample_view(**changes: Any) -> View:
         "ready_since_ms": SAMPLE_MS - 86_400_000,
         "period_s": 300,
         "grace_s": 600,
+        "failing": {},
     }
     return View(**{**values, **changes, **read_states(changes)})
 

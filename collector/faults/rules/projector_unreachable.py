@@ -33,9 +33,8 @@ def judge(view: View, limits: ReachLimits, _now_ms: int) -> Finding | None:
         return STILL if is_open else None
     if projector.reachable:
         return None
-    is_playing = view.playback is not None and bool(view.playback.playing)
-    wanted = is_open or is_playing or not limits.only_while_playing
-    return Finding({"playing": is_playing}) if wanted else None
+    wanted = is_open or view.is_playing or not limits.only_while_playing
+    return Finding({"playing": view.is_playing}) if wanted else None
 
 
 def _with(*, reachable: bool, playing: bool) -> View:

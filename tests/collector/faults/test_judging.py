@@ -207,3 +207,11 @@ def test_a_sample_view_is_healthy() -> None:
     view = sample_view()
     rules = service.list_rules()
     assert [name for name, rule in rules.items() if rule.judge(view, rule.limits(), view.received_ms)] == []
+
+
+def test_a_sensor_that_fails_is_told_by_name_after_three_periods() -> None:
+    rule = service.list_rules()["probe_failing"]
+    failing = sample_view(failing={"audio": "no server", "projector": "timeout"})
+    (row,) = judge_district(_scene(failing, failing.received_ms), {"probe_failing": rule}).values()
+    assert not row.open
+    assert rule.finding(row.facts) == "读不到这些数据：声音、投影机（no server）"

@@ -15,12 +15,19 @@ CASES = [
 def test_the_first_rules_are_all_there() -> None:
     assert set(RULES) == {
         "audio_missing",
+        "audio_muted_while_playing",
         "clock_wrong",
         "courseware_corrupt",
         "disk_low",
+        "display_disconnected",
+        "download_stalled",
+        "lamp_end_of_life",
+        "probe_failing",
         "projector_error",
+        "projector_left_on",
         "projector_unreachable",
         "satellite_silent",
+        "silent_playback",
         "station_silent",
     }
 
