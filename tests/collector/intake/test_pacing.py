@@ -30,13 +30,13 @@ class CountedSpool:
     def batch(self, *, max_lines: int, max_bytes: int) -> Batch:
         del max_bytes
         self.taken = min(max_lines, self.waiting)
-        return Batch("a" * 32, 1, chain.START, ())
+        return Batch("a" * 32, 1, chain.START, (), last=self.taken)
 
     def depth(self) -> Depth:
         return Depth(BACKLOG, self.waiting, 0)
 
-    def acknowledge(self, stream: str, stored: int, now: Instant) -> None:
-        del stream, stored, now
+    def acknowledge(self, stream: str, stored: int, now: Instant, *, sent: int | None = None) -> None:
+        del stream, stored, now, sent
         self.waiting -= self.taken
 
 
