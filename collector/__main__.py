@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from collector import setup
+from collector import recovery, setup
 from collector.errors import CentreError
 from collector.settings import Settings
 
@@ -55,6 +55,19 @@ def _migrate(options: argparse.Namespace, settings: Settings) -> None:
     print("数据库已是最新版本。")
 
 
+def _backup(options: argparse.Namespace, settings: Settings) -> None:
+    made = asyncio.run(recovery.backup(settings.database, options.folder, keys=settings.tls_folder, keep=options.keep))
+    print(f"已备份并检查：{options.folder / made.file}")
+
+
+def _restore(options: argparse.Namespace, settings: Settings) -> None:
+    manifest, old = asyncio.run(recovery.restore(settings.database, options.file, keys=settings.tls_folder))
+    print(f"已恢复到 {manifest.made.astimezone(settings.zone):%Y-%m-%d %H:%M} 的备份。")
+    print("现在可以启动 serve；备份之后的数据由站点自动补传。")
+    if old is not None:
+        print(f"原来的数据库保存在：{old}")
+
+
 def _codes(options: argparse.Namespace, settings: Settings) -> None:
     rows = asyncio.run(setup.make_codes(settings, district_id=options.district, township=options.township))
     text = io.StringIO()
@@ -89,6 +102,13 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
     return demo(seconds=options.seconds, port=options.port)
 
 
+def _count(text: str) -> int:
+    """A number of at least one. Raises ValueError, which argparse turns into its own message."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="yuanjiao-collector", description="远教中心")
     commands = parser.add_subparsers(required=True, metavar="命令")
@@ -103,6 +123,15 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="启动中心").set_defaults(run=_serve)
     commands.add_parser("worker", help="只做定期工作（PostgreSQL，可多开）").set_defaults(run=_worker)
     commands.add_parser("migrate", help="升级数据库").set_defaults(run=_migrate)
+
+    backup = commands.add_parser("backup", help="备份（中心运行时也可以），并检查、轮换")
+    backup.add_argument("folder", type=Path, help="备份目录；请放在另一块磁盘上")
+    backup.add_argument("--keep", type=_count, default=14, help="保留最近几份")
+    backup.set_defaults(run=_backup)
+
+    restore = commands.add_parser("restore", help="用备份恢复（先停止中心）；原数据库会移到旁边")
+    restore.add_argument("file", type=Path, help="备份文件")
+    restore.set_defaults(run=_restore)
 
     codes = commands.add_parser("codes", help="为站点生成安装码（CSV）")
     codes.add_argument("--district", type=int, default=510802)
