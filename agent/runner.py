@@ -14,9 +14,12 @@ from agent.errors import SpoolError
 from agent.probes.base import Probe, Reading, Sensor
 from agent.spool import Spool
 from shared.clock import Instant
-from shared.wire.v1 import ProbeReport
+from shared.wire.v1 import ProbeReport, dump_line
 
 log = logging.getLogger("yuanjiao.runner")
+
+_EAGER_EVERY_MS = 5000
+_MAX_STATE_BYTES = 64 * 1024
 
 
 class Look(threading.Thread):
@@ -56,6 +59,14 @@ class _Post:
     began: Instant | None = None
     unsaved: Reading | None = None
     report: ProbeReport | None = None
+
+    def is_due(self, now: Instant) -> bool:
+        """When its time has come, or sooner where the sensor asks for it (`is_eager`), a few seconds apart."""
+        if now.mono_ms >= self.due_ms:
+            return True
+        is_eager = getattr(self.sensor, "is_eager", None)
+        rested = self.began is None or now.mono_ms - self.began.mono_ms >= _EAGER_EVERY_MS
+        return is_eager is not None and rested and bool(is_eager())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,7 @@ class Runner:
                 self._collect(name, post, now)
             if post.unsaved is not None:
                 self._save(name, post, now)
-            if post.look is None and post.unsaved is None and now.mono_ms >= post.due_ms:
+            if post.look is None and post.unsaved is None and post.is_due(now):
                 self._start(name, post, now)
 
     def reports(self) -> dict[str, ProbeReport]:
@@ -140,6 +151,9 @@ class Runner:
             return
         post.unsaved = look.reading
         state = look.reading.state
+        if not _fits_the_wire(state):
+            self._fail(name, began, "it reported a state that cannot be sent")
+            return
         status = "no_data" if state is None else "ok"
         self._states[name] = ProbeReport(status=status, mono=began.mono_ms, state=dict(state or {}))
 
@@ -165,6 +179,14 @@ class Runner:
         if self._states.get(name) is None or self._states[name].status != "failed":
             log.warning("probe.failed name=%s error=%s", name, error)
         self._states[name] = ProbeReport(status="failed", mono=now.mono_ms, error=error)
+
+
+def _fits_the_wire(state: Mapping[str, Any] | None) -> bool:
+    """One state that is no JSON, or as large as a heartbeat may be, must not hold back the heartbeat of all others."""
+    try:
+        return len(dump_line(state or {})) <= _MAX_STATE_BYTES
+    except (TypeError, ValueError, RecursionError):
+        return False
 
 
 def _brief(error: Exception | None) -> str:

@@ -173,7 +173,7 @@ def look(device: Path, *, speed: int, timeout_s: float) -> ProjectorState:
         with opened(device, speed=speed, step_s=timeout_s, whole_s=3 * timeout_s) as line:
             _greet(line)
             told["reachable"] = True
-            for question in (_ask_power, _ask_faults, _ask_lamp, _ask_serial, _ask_source):
+            for question in (_ask_power, _ask_faults, _ask_lamp, _ask_serial):
                 _put(question, line, told)
     except SilenceError:
         told["error"] = "the projector did not answer in time" if told["reachable"] else "no answer on the serial port"
@@ -225,10 +225,6 @@ def _ask_lamp(line: Line, told: dict[str, object]) -> None:
 
 def _ask_serial(line: Line, told: dict[str, object]) -> None:
     told["serial"] = _clean(line.ask("SNO"))
-
-
-def _ask_source(line: Line, told: dict[str, object]) -> None:
-    told["source"] = _clean(line.ask("SOURCE"))
 
 
 def _clean(text: str) -> str:

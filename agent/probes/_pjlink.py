@@ -5,7 +5,8 @@ Imported only when a projector is configured: with asyncio it costs 3 MB of memo
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 
 from aiopjlink import (
     PJLink,
@@ -68,38 +69,44 @@ class _Answers:
     faults: dict[str, str] = field(default_factory=dict)
     lamp_hours: int | None = None
     name: str = ""
+    maker: str = ""
+    model: str = ""
+    serial: str = ""
     error: str = ""
 
 
 Question = Callable[[TolerantPJLink, _Answers], Awaitable[None]]
 
 
-def look(address: str, *, port: int, password: str | None, timeout_s: float) -> ProjectorState:
+def look(address: str, *, port: int, password: str | None, timeout_s: float, identify: bool) -> ProjectorState:
     """Ask everything once; `timeout_s` seconds for one step, three times as long for the whole.
 
-    Whatever the peer does is a state; nothing is raised for it.
+    `identify`: ask also who made it, its model and serial number, for as long again as one step. Whatever the peer
+    does is a state; nothing is raised for it.
     """
-    return asyncio.run(_look(TolerantPJLink(address, port=port, password=password, timeout=timeout_s), 3 * timeout_s))
+    return asyncio.run(
+        _look(TolerantPJLink(address, port=port, password=password, timeout=timeout_s), timeout_s, identify=identify)
+    )
 
 
-async def _look(link: TolerantPJLink, whole_s: float) -> ProjectorState:
+async def _look(link: TolerantPJLink, step_s: float, *, identify: bool) -> ProjectorState:
     answers = _Answers()
     try:
-        async with asyncio.timeout(whole_s):
+        async with asyncio.timeout(3 * step_s):
             for question in (_ask_power, _ask_faults, _ask_lamp, _ask_name):
                 await _ask(question, link, answers)
     except TimeoutError:
         answers.error = _explain_silence(link)
     except PJLinkException as problem:
         answers.error = _explain(problem, link)
+    if identify and not answers.error:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(step_s):
+                await _identify(link, answers)
     return ProjectorState(
         via="pjlink",
         reachable=link.greeted,
-        power=answers.power,
-        faults=answers.faults,
-        lamp_hours=answers.lamp_hours,
-        name=answers.name,
-        error=answers.error,
+        **asdict(answers),
     )
 
 
@@ -133,8 +140,19 @@ async def _ask_lamp(link: TolerantPJLink, answers: _Answers) -> None:
 
 
 async def _ask_name(link: TolerantPJLink, answers: _Answers) -> None:
-    name = await link.info.projector_name()
-    answers.name = "".join(letter for letter in name if letter.isprintable())[:_MAX_NAME]
+    answers.name = _clean(await link.info.projector_name())
+
+
+async def _identify(link: TolerantPJLink, answers: _Answers) -> None:
+    """Who it is. A projector of class 1 may break off at the question of class 2, and is no worse for it."""
+    with suppress(PJLinkException):
+        answers.maker = _clean(await link.info.manufacturer_name())
+        answers.model = _clean(await link.info.product_name())
+        answers.serial = _clean(await link.info.serial_number())
+
+
+def _clean(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())[:_MAX_NAME].strip()
 
 
 def _explain(problem: PJLinkException, link: TolerantPJLink) -> str:

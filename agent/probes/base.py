@@ -61,6 +61,8 @@ class Surroundings(Protocol):
 
 
 class Sensor(Protocol):
+    """May also have `is_eager() -> bool`, to be looked at before it is due, and `close()`, called at the end."""
+
     def read(self, now: Instant) -> Reading:
         """Look once. May raise: the runner reports the sensor as failed and looks again next time."""
 

@@ -3,15 +3,21 @@
 One projector, one sensor, whatever the cable (docs/decisions/0013-one-projector-sensor-two-cables.md).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, IPvAnyAddress, SecretStr
 
+from agent.probes import _burning, _identity, _notices
+from agent.probes._burning import Burning
 from agent.probes.base import Probe, ProbeSettings, Reading, Surroundings
 from shared.clock import Instant
+from shared.hours import OpenHours, is_open
 from shared.wire.states import ProjectorState
+
+_IDENTIFY_EVERY_MS = 3_600_000
 
 
 class ProjectorSettings(ProbeSettings):
@@ -20,6 +26,9 @@ class ProjectorSettings(ProbeSettings):
     With both, the cable is asked when the network does not answer. `host` is an address, not a name: waiting for a
     name server cannot be bounded. `timeout_s` seconds for one step of one question; a whole look ends after three
     times as long on each way.
+
+    `notices` listens for the notices of a class 2 projector, which must be told this PC's address; `open_hours` are
+    the station's, to tell what burns after hours.
     """
 
     host: IPvAnyAddress | None = None
@@ -28,21 +37,76 @@ class ProjectorSettings(ProbeSettings):
     device: Path | None = None
     baud: Literal[9600, 19200, 38400, 115200] = 9600
     timeout_s: float = Field(default=3, gt=0, le=5)
+    notices: bool = False
+    notices_port: int = Field(default=_notices.PORT, ge=0, le=65535)
+    open_hours: OpenHours = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ProjectorSensor:
+    """`bell` rings when the projector has sent a notice. Who it is, is asked once an hour."""
+
     settings: ProjectorSettings
+    surroundings: Surroundings
+    bell: _notices.Doorbell | None = None
+    _burning: Burning = field(default_factory=Burning)
+    _known: dict[str, str] = field(default_factory=dict)
+    _identified_ms: int | None = None
 
-    def read(self, now: Instant) -> Reading:  # noqa: ARG002  # the contract's argument; a projector has no clock
+    def read(self, now: Instant) -> Reading:
         """Whatever the peer does is a state; nothing is raised for it."""
-        state = ask(self.settings)
-        return Reading(state=None if state is None else state.model_dump(exclude_defaults=True))
+        if self.settings.host is None and self.settings.device is None:
+            return Reading(state=None)
+        if self.bell is not None:
+            self.bell.calm()
+        memory = self.surroundings.recall()
+        state = ask(self.settings, identify=self._is_due(now, memory))
+        if state is None:
+            return Reading(state=None)
+        told = {name: getattr(state, name) for name in ("maker", "model", "serial")}
+        if state.reachable and (any(told.values()) or state.power == "on"):
+            self._identified_ms = now.mono_ms
+            self._known |= {name: value for name, value in told.items() if value}
+        facts, memo = _identity.compare("projector", told, memory)
+        more = self._remember(state, now, {} if facts else memory, memo)
+        return Reading(state=state.model_dump(exclude_defaults=True) | self._known | more, facts=facts, memo=memo)
+
+    def is_eager(self) -> bool:
+        """Whether to look before it is due."""
+        return self.bell is not None and self.bell.is_rung()
+
+    def close(self) -> None:
+        if self.bell is not None:
+            self.bell.close()
+
+    def _is_due(self, now: Instant, memory: Mapping[str, str]) -> bool:
+        unsure = any(key.startswith("next:") for key in memory)
+        return unsure or self._identified_ms is None or now.mono_ms - self._identified_ms >= _IDENTIFY_EVERY_MS
+
+    def _remember(
+        self, state: ProjectorState, now: Instant, memory: Mapping[str, str], memo: dict[str, str | None]
+    ) -> dict[str, Any]:
+        """What the looks before this one add to the state; `memo` gets what the next one needs."""
+        self._burning.see(state.power, now, is_open=is_open(self.settings.open_hours, now.wall_ms))
+        told: dict[str, Any] = {}
+        points = _burning.read_points(memory.get("lamp"))
+        if state.lamp_hours is not None:
+            grown = _burning.add_point(points, state.lamp_hours, wall_ms=now.wall_ms)
+            if grown != points:
+                memo["lamp"] = _burning.dump_points(grown)
+            points = grown
+        if (rate := _burning.hours_a_day(points)) is not None:
+            told["lamp_hours_a_day"] = rate
+        if state.power is not None and (on_s := self._burning.on_s(now)) is not None:
+            told["on_s"] = on_s
+            if self.settings.open_hours:
+                told["after_hours_s"] = self._burning.after_ms // 1000
+        return told
 
 
-def ask(settings: ProjectorSettings) -> ProjectorState | None:
+def ask(settings: ProjectorSettings, *, identify: bool = False) -> ProjectorState | None:
     """What the projector says on the first way that answers; None where there is no way to it."""
-    state = _ask_network(settings)
+    state = _ask_network(settings, identify=identify)
     if settings.device is None or (state is not None and state.reachable):
         return state
     from agent.probes import _escvp21  # noqa: PLC0415  # only stations with a cable pay for it
@@ -50,17 +114,21 @@ def ask(settings: ProjectorSettings) -> ProjectorState | None:
     return _escvp21.look(settings.device, speed=settings.baud, timeout_s=settings.timeout_s)
 
 
-def _ask_network(settings: ProjectorSettings) -> ProjectorState | None:
+def _ask_network(settings: ProjectorSettings, *, identify: bool) -> ProjectorState | None:
     if settings.host is None:
         return None
     from agent.probes import _pjlink  # noqa: PLC0415  # 3 MB that only stations with a projector pay
 
     password = settings.password.get_secret_value() if settings.password else None
-    return _pjlink.look(str(settings.host), port=settings.port, password=password, timeout_s=settings.timeout_s)
+    return _pjlink.look(
+        str(settings.host), port=settings.port, password=password, timeout_s=settings.timeout_s, identify=identify
+    )
 
 
-def _make(settings: ProjectorSettings, surroundings: Surroundings) -> ProjectorSensor:  # noqa: ARG001  # the contract
-    return ProjectorSensor(settings)
+def _make(settings: ProjectorSettings, surroundings: Surroundings) -> ProjectorSensor:
+    listens = settings.notices and settings.host is not None
+    bell = _notices.hang(str(settings.host), settings.notices_port) if listens else None
+    return ProjectorSensor(settings, surroundings, bell)
 
 
 PROBE = Probe(
@@ -79,7 +147,6 @@ PROBE = Probe(
         "maker": "EPSON",
         "model": "EB-X41",
         "serial": "X8JK0000001",
-        "source": "HDMI1",
         "lamp_hours_a_day": 1.6,
         "on_s": 5400,
         "after_hours_s": 0,

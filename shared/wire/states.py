@@ -51,7 +51,6 @@ class ProjectorState(State):
     maker: str = ""
     model: str = ""
     serial: str = ""
-    source: str = ""
     lamp_hours_a_day: float | None = None
     on_s: int | None = None
     after_hours_s: int | None = None

@@ -10,7 +10,7 @@ from agent.probes.base import Fact, Probe, ProbeSettings, Reading, Surroundings
 from agent.runner import InlineLook, Runner
 from agent.spool import Limits, Spool
 from shared.clock import Instant
-from shared.wire.v1 import read_event
+from shared.wire.v1 import dump_line, read_event
 from tests.clocks import ManualClock
 
 
@@ -150,3 +150,36 @@ def test_bounds_are_kept_by_refusing_not_by_dropping(tmp_path: Path, clock: Manu
     runner.tick(clock.now())
     assert full.last < 20
     assert spool.depth().last == full.last + 2
+
+
+def test_an_eager_sensor_is_looked_at_before_it_is_due_but_not_all_the_time(spool: Spool, clock: ManualClock) -> None:
+    looked: list[int] = []
+
+    def read(now: Instant) -> Reading:
+        looked.append(now.mono_ms)
+        return Reading({})
+
+    class Eager(Sensor):
+        def is_eager(self) -> bool:
+            return True
+
+    runner = Runner(spool, InlineLook)
+    runner.add("a", Probe(ProbeSettings, 30, 5, lambda *_: Eager(read), {}), ProbeSettings())
+    for _ in range(21):
+        runner.tick(clock.now())
+        clock.advance(seconds=1)
+
+    assert [each - looked[0] for each in looked] == [0, 5000, 10_000, 15_000, 20_000]
+
+
+@pytest.mark.parametrize("state", [{"x": float("nan")}, {"x": {1, 2}}, {"x": b"raw"}, {"x": "y" * 70_000}])
+def test_a_state_that_cannot_be_sent_holds_back_no_other(
+    spool: Spool, clock: ManualClock, state: dict[str, Any]
+) -> None:
+    runner = inline(spool, a=lambda _: Reading(state, [Fact("note", {})]), b=lambda _: Reading({"fine": True}))
+
+    runner.tick(clock.now())
+
+    assert (runner.reports()["a"].status, runner.reports()["b"].status) == ("failed", "ok")
+    assert kinds(spool) == ["stream.opened", "note"]
+    assert dump_line({name: report.model_dump() for name, report in runner.reports().items()})

@@ -27,11 +27,11 @@ async def main(password: str) -> None:
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
             for name, value in json.loads(line).items():
-                _change(emulator, name, value)
+                await _change(emulator, name, value)
             _answer({"connections": emulator.connections, "received": emulator.received})
 
 
-def _change(emulator: Any, name: str, value: Any) -> None:
+async def _change(emulator: Any, name: str, value: Any) -> None:
     match name:
         case "power":
             emulator.state.power = PowerState[value]
@@ -41,6 +41,10 @@ def _change(emulator: Any, name: str, value: Any) -> None:
             emulator.state.lamps = [Lamp(hours, lit) for hours, lit in value]
         case "name":
             emulator.state.name = value
+        case "serial":
+            emulator.state.serial = value
+        case "notify":
+            await emulator.notify(value["command"], value["value"], ("127.0.0.1", value["port"]))
         case "unavailable" | "unsupported":
             setattr(emulator, name, set(value))
         case "silent" | "drop_after_greeting" | "fail_next":

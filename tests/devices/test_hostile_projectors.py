@@ -12,6 +12,7 @@ import pytest
 
 from agent.probes.projector import ProjectorSensor, ProjectorSettings
 from shared.wire.states import ProjectorState
+from tests.agent.probes.rig import Rig
 from tests.clocks import ManualClock
 from tests.devices.processes import wait_until
 
@@ -92,13 +93,13 @@ def drips(link: socket.socket) -> None:
 
 def forgetful(command: bytes) -> bytes:
     values = {b"POWR": b"1", b"ERST": b"000", b"LAMP": b"77 1", b"NAME": b"EB-X"}
-    return b"%1" + command + b"=" + values[command] + b"\r"
+    return b"%1" + command + b"=" + values.get(command, b"ERR1") + b"\r"
 
 
 def quirky(command: bytes) -> bytes:
     """All that is tolerated at once; the values themselves are in order."""
     values = {b"NAME": "教室投影仪".encode("gb18030"), b"ERST": b"000010", b"LAMP": b"77 1", b"POWR": b"1"}
-    return b"\0\0%2LKUP=D0:D9:4F:E5:BB:67\r\n\n%1" + command + b"=" + values[command] + b"\r\n\0"
+    return b"\0\0%2LKUP=D0:D9:4F:E5:BB:67\r\n\n%1" + command + b"=" + values.get(command, b"ERR1") + b"\r\n\0"
 
 
 NO_PROJECTOR = "the address answers, but not as a PJLink projector"
@@ -137,7 +138,7 @@ HOSTILE: Mapping[str, tuple[Talk, bool, str]] = {
 
 
 def _look(port: int) -> dict[str, Any]:
-    state = ProjectorSensor(ProjectorSettings(host="127.0.0.1", port=port, timeout_s=TIMEOUT_S)).read(NOW).state
+    state = ProjectorSensor(ProjectorSettings(host="127.0.0.1", port=port, timeout_s=TIMEOUT_S), Rig()).read(NOW).state
     assert state is not None
     return ProjectorState.model_validate(state).model_dump()
 
@@ -167,6 +168,7 @@ def test_a_quirky_projector_is_understood_in_full() -> None:
         "faults": {"filter": "warning"},
         "lamp_hours": 77,
         "name": "教室投影仪",
+        "on_s": 0,
     }
 
 
@@ -211,3 +213,30 @@ def test_looks_at_a_hostile_peer_leave_no_open_file(name: str) -> None:
         for _ in range(25):
             _look(port)
         wait_until(lambda: _count_open_files() <= before, "everything being closed")
+
+
+def test_a_projector_that_breaks_off_when_asked_who_it_is_is_no_worse_for_it() -> None:
+    values = {b"POWR": b"1", b"ERST": b"000000", b"LAMP": b"77 1", b"NAME": b"EB", b"INF1": b"EPSON"}
+
+    def reply(command: bytes) -> bytes:
+        return b"%1" + command + b"=" + values.get(command, b"\x07") + b"\r"
+
+    with serving(answers(reply)) as port:
+        state = _look(port)
+    assert (state["power"], state["maker"], state["serial"], state["error"]) == ("on", "EPSON", "", "")
+
+
+def test_silence_when_asked_who_it_is_costs_one_step_more() -> None:
+    def talk(link: socket.socket) -> None:
+        link.sendall(b"PJLINK 0\r")
+        while question := link.recv(136):
+            values = {b"POWR": b"1", b"ERST": b"000000", b"LAMP": b"77 1", b"NAME": b"EB"}
+            if question[2:6] in values:
+                link.sendall(b"%1" + question[2:6] + b"=" + values[question[2:6]] + b"\r")
+
+    with serving(talk) as port:
+        began = time.monotonic()
+        state = _look(port)
+        took_s = time.monotonic() - began
+    assert (state["power"], state["error"]) == ("on", "")
+    assert took_s < 2 * TIMEOUT_S + 1

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from agent.probes.projector import ProjectorSensor, ProjectorSettings
+from agent.probes.projector import PROBE, ProjectorSensor, ProjectorSettings
 from shared.wire.states import ProjectorState
+from tests.agent.probes.rig import Rig
 from tests.clocks import ManualClock
+from tests.devices.processes import wait_until
 from tests.devices.projector_emulator import Projector, start_projector
 
 pytestmark = pytest.mark.device
@@ -25,7 +27,15 @@ def emulator() -> Iterator[Projector]:
 @pytest.fixture
 def projector(emulator: Projector) -> Projector:
     """A well projector that is on, whatever the test before left."""
-    emulator.change(power="ON", errors=_WELL, lamps=[[1200, False]], name="EB-L735U", unavailable=[], unsupported=[])
+    emulator.change(
+        power="ON",
+        errors=_WELL,
+        lamps=[[1200, False]],
+        name="EB-L735U",
+        unavailable=[],
+        unsupported=[],
+        serial="X8JK0000001",
+    )
     emulator.change(silent=False, drop_after_greeting=False, fail_next=None)
     return emulator
 
@@ -38,7 +48,7 @@ def locked() -> Iterator[Projector]:
 
 def _look(projector: Projector, **settings: Any) -> dict[str, Any]:
     asked = ProjectorSettings(host="127.0.0.1", port=projector.port, **settings)
-    state = ProjectorSensor(asked).read(NOW).state
+    state = ProjectorSensor(asked, Rig()).read(NOW).state
     assert state is not None
     return ProjectorState.model_validate(state).model_dump()
 
@@ -51,6 +61,10 @@ def test_a_well_projector_tells_power_lamp_and_name(projector: Projector) -> Non
         "power": "on",
         "lamp_hours": 1200,
         "name": "EB-L735U",
+        "maker": "EPSON",
+        "model": "EB-L735U",
+        "serial": "X8JK0000001",
+        "on_s": 0,
     }
 
 
@@ -127,8 +141,47 @@ def test_a_wrong_or_missing_password_is_told_as_such(locked: Projector, password
     assert (state["reachable"], state["power"], state["error"]) == (True, None, error)
 
 
-def test_a_look_asks_four_things_and_switches_nothing(projector: Projector) -> None:
+def test_a_look_asks_four_things_and_once_an_hour_who_it_is_and_switches_nothing(projector: Projector) -> None:
+    sensor = ProjectorSensor(ProjectorSettings(host="127.0.0.1", port=projector.port), Rig())
     before = projector.change()["received"]
-    _look(projector)
+    sensor.read(NOW)
+    sensor.read(NOW)
     after = projector.change()["received"]
-    assert after[len(before) :] == ["%1POWR ?", "%1ERST ?", "%1LAMP ?", "%1NAME ?"]
+    routine = ["%1POWR ?", "%1ERST ?", "%1LAMP ?", "%1NAME ?"]
+    assert after[len(before) :] == [*routine, "%1INF1 ?", "%1INF2 ?", "%2SNUM ?", *routine]
+
+
+def test_another_projector_in_its_place_is_noticed_though_identity_is_asked_only_hourly(projector: Projector) -> None:
+    rig, clock = Rig(), ManualClock()
+    sensor = ProjectorSensor(ProjectorSettings(host="127.0.0.1", port=projector.port), rig)
+    rig.look(sensor, clock.now())
+    asked = projector.change()["received"]
+    projector.change(serial="X8JK0000002")
+    rig.look(sensor, clock.now())
+    quiet = list(rig.kinds())
+    clock.advance(hours=1)
+    for _ in range(3):
+        rig.look(sensor, clock.now())
+
+    assert asked
+    assert quiet == []
+    assert [(each["before"]["serial"], each["after"]["serial"]) for each in rig.told("device.changed")] == [
+        ("X8JK0000001", "X8JK0000002")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "value"), [("LKUP", "00:26:ab:00:00:01"), ("POWR", "1"), ("ERST", "000000"), ("INPT", "31")]
+)
+def test_a_notice_of_the_projector_makes_the_sensor_eager_once(projector: Projector, command: str, value: str) -> None:
+    settings = ProjectorSettings(host="127.0.0.1", port=projector.port, notices=True, notices_port=0)
+    sensor = PROBE.make(settings, Rig())
+    assert isinstance(sensor, ProjectorSensor)
+    assert sensor.bell is not None
+
+    projector.change(notify={"command": command, "value": value, "port": sensor.bell.port})
+    wait_until(sensor.is_eager, "the notice being heard")
+    sensor.read(NOW)
+
+    assert not sensor.is_eager()
+    sensor.close()

@@ -11,6 +11,7 @@ import pytest
 
 from agent.probes.projector import ProjectorSensor, ProjectorSettings
 from shared.wire.states import ProjectorState
+from tests.agent.probes.rig import Rig
 from tests.clocks import ManualClock
 from tests.devices.processes import wait_until
 from tests.devices.serial_projector import FakeProjector, serial_projector
@@ -28,7 +29,7 @@ def fake() -> Iterator[FakeProjector]:
 
 def look(device: Path, **more: Any) -> ProjectorState:
     settings = ProjectorSettings.model_validate({"device": device, "timeout_s": TIMEOUT_S, **more})
-    return ProjectorState.model_validate(ProjectorSensor(settings).read(NOW).state)
+    return ProjectorState.model_validate(ProjectorSensor(settings, Rig()).read(NOW).state)
 
 
 def timed(device: Path) -> ProjectorState:
@@ -47,7 +48,7 @@ def test_a_projector_on_the_cable_tells_the_same_state_as_one_on_the_network(fak
         "power": "on",
         "lamp_hours": 1234,
         "serial": "X8JK0000001",
-        "source": "30",
+        "on_s": 0,
     }
 
 

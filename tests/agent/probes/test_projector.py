@@ -8,13 +8,14 @@ from pydantic import ValidationError
 
 from agent.probes.projector import PROBE, ProjectorSensor, ProjectorSettings
 from shared.wire.states import ProjectorState
+from tests.agent.probes.rig import Rig
 from tests.clocks import ManualClock
 
 NOW = ManualClock().now()
 
 
 def test_without_an_address_there_is_no_projector_to_look_at() -> None:
-    assert ProjectorSensor(ProjectorSettings()).read(NOW).state is None
+    assert ProjectorSensor(ProjectorSettings(), Rig()).read(NOW).state is None
 
 
 def test_without_an_address_nothing_of_the_projector_library_is_loaded() -> None:
@@ -22,7 +23,7 @@ def test_without_an_address_nothing_of_the_projector_library_is_loaded() -> None
         "import sys\n"
         "from agent.probes.projector import ProjectorSensor, ProjectorSettings\n"
         "from shared.clock import Instant\n"
-        "ProjectorSensor(ProjectorSettings()).read(Instant(0, 0, 'b'))\n"
+        "ProjectorSensor(ProjectorSettings(), None).read(Instant(0, 0, 'b'))\n"
         "print(sorted({'aiopjlink', 'asyncio'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=30)
@@ -40,7 +41,7 @@ def test_the_password_is_never_printed() -> None:
 
 def test_the_longest_look_ends_before_it_counts_as_hung() -> None:
     longest = ProjectorSettings(host="192.168.1.20", timeout_s=5)
-    assert 2 * 3 * longest.timeout_s < PROBE.limit_s
+    assert (4 + 3) * longest.timeout_s < PROBE.limit_s
 
 
 def test_the_sample_has_the_fields_of_the_wire() -> None:
