@@ -15,7 +15,9 @@ from collector.tickets.words import ACTIONS, SEVERITIES, Action
 from shared.months import local
 
 _QUIET_FROM, _QUIET_TO = time(22), time(7)
-_WAKES = frozenset({Action.OPENED, Action.REOPENED, Action.WORSENED, Action.UNCONFIRMED, Action.REASSIGNED})
+_WAKES = frozenset(
+    {Action.OPENED, Action.REOPENED, Action.WORSENED, Action.UNCONFIRMED, Action.REASSIGNED, Action.ESCALATED}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 `place` is where, in people's words, as it was called on the day; `step` is the rung of the ladder 1+X (0 plain
 operator, 1 backbone operator, 2 township office, 3 neighbour, 4 centre); `part_of` names the area finding that
-covers the ticket for now. A change with `told` false still waits for `alerts` to write its messages (decision 0006).
+covers the ticket for now; `chain` is who stood on each rung when it opened; at `due_ms` the ladder's next act is due,
+none while it is null. A change with `told` false still waits for `alerts` to write its messages (decision 0006).
 """
 
 from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, Uuid, text
@@ -36,12 +37,21 @@ tickets = Table(
     number("assignee_id", primary=False, nullable=True),
     number("previous_id", primary=False, nullable=True),
     Column("resolution", Json, nullable=True),
+    at("due_ms", nullable=True),
+    Column("chain", Json, nullable=False),
 )
 Index(
     "uq_tickets_open",
     tickets.c.district_id,
     tickets.c.dedup_key,
     unique=True,
+    postgresql_where=text("open"),
+    sqlite_where=text("open"),
+)
+Index(
+    "ix_tickets_due",
+    tickets.c.district_id,
+    tickets.c.due_ms,
     postgresql_where=text("open"),
     sqlite_where=text("open"),
 )

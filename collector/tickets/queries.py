@@ -1,10 +1,10 @@
 """Every SQL statement of tickets and their history."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, insert, select, update
+from sqlalchemy import Select, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db.dialect import insert as upsert
@@ -42,6 +42,18 @@ class Ticket:
     assignee_id: int | None
     previous_id: int | None
     resolution: dict[str, Any] | None
+    due_ms: int | None
+    chain: dict[str, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How faults of one township and category ended: all that are decided, and those that never reached the centre."""
+
+    area_id: UUID | None
+    category: Category
+    faults: int
+    below_centre: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,8 @@ class NewTicket:
     assignee_id: int | None
     step: int
     previous_id: int | None
+    due_ms: int | None = None
+    chain: dict[str, list[int]] = field(default_factory=dict)
 
 
 async def list_tickets(
@@ -102,6 +116,33 @@ async def list_open(connection: AsyncConnection, district_id: int) -> dict[str, 
     """Every open ticket of a district by its key."""
     statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.open)
     return {row.dedup_key: _ticket(row) for row in await connection.execute(statement)}
+
+
+async def list_due(connection: AsyncConnection, district_id: int, *, now_ms: int, limit: int = 500) -> list[Ticket]:
+    """Open tickets the ladder has to act on now, those that have waited longest first."""
+    statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.open, tickets.c.due_ms <= now_ms)
+    statement = statement.order_by(tickets.c.due_ms, tickets.c.ticket_id).limit(limit)
+    return [_ticket(row) for row in await connection.execute(statement)]
+
+
+async def list_outcomes(
+    connection: AsyncConnection, district_id: int, *, from_ms: int, to_ms: int, centre_step: int
+) -> list[Outcome]:
+    """Of faults found in this period, by township and category: how many are decided, how many below the centre.
+
+    Decided is a ticket that is closed or has reached the centre; others can still become either.
+    """
+    each = tickets.c
+    reached = each.step >= centre_step
+    statement = (
+        select(each.area_id, each.category, func.count(), func.sum(case((reached, 0), else_=1)))
+        .where(each.district_id == district_id, each.opened_ms >= from_ms, each.opened_ms < to_ms)
+        .where(or_(~each.open, reached))
+        .group_by(each.area_id, each.category)
+        .order_by(each.area_id, each.category)
+    )
+    rows = await connection.execute(statement)
+    return [Outcome(area_id, Category(name), faults, int(below)) for area_id, name, faults, below in rows]
 
 
 async def get_ticket(connection: AsyncConnection, district_id: int, ticket_id: int) -> Ticket | None:
@@ -164,6 +205,8 @@ async def add_ticket(connection: AsyncConnection, district_id: int, new: NewTick
         opened_ms=now_ms,
         assignee_id=new.assignee_id,
         previous_id=new.previous_id,
+        due_ms=new.due_ms,
+        chain=new.chain,
     )
     row = (await connection.execute(statement.on_conflict_do_nothing().returning(*_columns()))).first()
     return None if row is None else _ticket(row)

@@ -1,7 +1,7 @@
 """Finds the person a ticket goes to on the ladder 1+X. Pure.
 
 The category decides the first rung; a rung with nobody on it is skipped at once and remembered as skipped; among
-several the one with the fewest open tickets is asked.
+several the one with the fewest open tickets is asked. A neighbour is a "1" of any other township of the district.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from collector.people.queries import Person, Role
 
 
 class Step(IntEnum):
-    """Rungs of the ladder. Neighbours (3) are not asked yet."""
+    """Rungs of the ladder."""
 
     PLAIN = 0
     BACKBONE = 1
@@ -23,7 +23,9 @@ class Step(IntEnum):
     CENTRE = 4
 
 
-LADDER = (Step.PLAIN, Step.BACKBONE, Step.TOWNSHIP, Step.CENTRE)
+Chain = Mapping[str, Sequence[int]]
+"""Who stood on each rung when a ticket opened: step as text (it is kept as JSON) → persons."""
+
 _STARTS_WITH_PLAIN = frozenset({Category.OPERATOR, Category.POWER})
 
 
@@ -49,10 +51,24 @@ def find_route(
     where: Where, category: Category, people: Sequence[Person], load: Mapping[int, int], *, at_least: int = 0
 ) -> Route:
     """`load` is open tickets by person; `at_least` the lowest rung allowed (a fault that came back climbs)."""
-    lowest = min(max(_first_step(where, category), at_least), Step.CENTRE)
+    return follow_chain({}, where, category, people, load, at_least=max(_first_step(where, category), at_least))
+
+
+def make_chain(where: Where, category: Category, people: Sequence[Person]) -> dict[str, list[int]]:
+    """Everybody on every rung this ticket can come to."""
+    steps = (step for step in Step if step >= _first_step(where, category))
+    return {str(int(step)): [each.person_id for each in _list_able(step, where, people)] for step in steps}
+
+
+def follow_chain(
+    chain: Chain, where: Where, category: Category, people: Sequence[Person], load: Mapping[int, int], *, at_least: int
+) -> Route:
+    """As `find_route`, among those who stood on the rungs when the ticket opened; those there now, if all have gone."""
+    lowest = min(at_least, Step.CENTRE)
     skipped: list[Step] = []
-    for step in (each for each in LADDER if each >= lowest):
-        able = _list_able(step, where, people)
+    for step in (each for each in Step if each >= lowest):
+        able = [each for each in people if each.person_id in chain.get(str(int(step)), ())]
+        able = able or _list_able(step, where, people)
         if able:
             chosen = min(able, key=lambda each: (load.get(each.person_id, 0), each.person_id)).person_id
             return Route(chosen, step, tuple(skipped), _list_copied(where, category, people, chosen))
@@ -71,6 +87,9 @@ def _list_able(step: Step, where: Where, people: Sequence[Person]) -> list[Perso
         return [each for each in people if each.role is Role.PLAIN and each.station_id == where.station_id]
     if step is Step.CENTRE:
         return [each for each in people if each.role is Role.CENTRE]
+    if step is Step.NEIGHBOUR:
+        elsewhere = (None, where.township_id)
+        return [each for each in people if each.role is Role.BACKBONE and each.area_id not in elsewhere]
     role = Role.BACKBONE if step is Step.BACKBONE else Role.TOWNSHIP
     return [each for each in people if each.role is role and each.area_id == where.township_id]
 

@@ -5,14 +5,18 @@ What the machine does with them (opening, verifying, closing) is in `collector.t
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from collector.db.engine import Connection
 from collector.errors import BadInputError, ConflictError, NotFoundError
 from collector.faults.rules.base import Translate
 from collector.faults.service import list_cards
 from collector.people import queries as people
+from collector.people.queries import Person, Role
 from collector.tickets import queries
+from collector.tickets.ladder import load_pace
 from collector.tickets.queries import Change, Ticket
+from collector.tickets.routing import Step
 from collector.tickets.words import ACTIONS, STATES, STEPS, Action, TicketState
 
 _IN_WORK = frozenset({TicketState.OPEN, TicketState.ACKNOWLEDGED, TicketState.WAITING})
@@ -23,6 +27,7 @@ _ALLOWED: Mapping[Action, frozenset[TicketState]] = {
     Action.WAITED: _IN_WORK,
     Action.RESOLVED: _IN_WORK | {TicketState.VERIFYING},
 }
+_ROUTED = frozenset({Action.OPENED, Action.REOPENED, Action.ESCALATED})
 _HOW = {"self_recovered": "设备自行恢复", "confirmed": "修复已获证实"}
 
 
@@ -45,8 +50,10 @@ def explain(change: Change, translate: Translate = str) -> str:
     if skipped := change.data.get("skipped"):
         names = translate("、").join(translate(STEPS[step]) for step in skipped)
         told.append(translate("{steps}无人可派").format(steps=names))
-    if change.action in {Action.OPENED, Action.REOPENED} and change.data.get("to_id") is not None:
+    if change.action in _ROUTED and change.data.get("to_id") is not None:
         told.append(translate("派给{step}").format(step=translate(STEPS[change.data["step"]])))
+    if change.action is Action.ASKED:
+        told.append(translate("已到预计修好的时间。请办结，或重新填写预计时间；一个工作日内没有答复将升级"))
     if how := change.data.get("how"):
         told.append(translate(_HOW[how]))
     return translate("，").join(told)
@@ -62,7 +69,10 @@ async def acknowledge(
     note: str = "",
     now_ms: int,
 ) -> Ticket:
-    """Take the ticket on, with the day it will be fixed. Whoever acknowledges becomes its assignee."""
+    """Take the ticket on, with the day it will be fixed: the ladder rests until then, and asks.
+
+    Whoever acknowledges becomes its assignee.
+    """
     if promised_ms <= now_ms:
         raise BadInputError("预计修好的时间必须晚于现在。请重新选择。")
     return await _change(
@@ -78,7 +88,9 @@ async def acknowledge(
             "state": TicketState.ACKNOWLEDGED,
             "acknowledged_ms": now_ms,
             "promised_ms": promised_ms,
+            "due_ms": promised_ms,
             "assignee_id": person_id,
+            "step": _step_with(ticket, await people.get_person(connection, ticket.district_id, person_id)),
         },
     )
 
@@ -116,7 +128,7 @@ async def wait(
         now_ms=now_ms,
         note=reason,
         data={"until_ms": until_ms},
-        values={"state": TicketState.WAITING, "promised_ms": until_ms},
+        values={"state": TicketState.WAITING, "promised_ms": until_ms, "due_ms": until_ms},
     )
 
 
@@ -130,12 +142,16 @@ async def reassign(
     note: str = "",
     now_ms: int,
 ) -> Ticket:
-    """Hand the ticket to another person, who is told."""
+    """Hand the ticket to another person, who is told, and who has the whole wait of the rung to acknowledge."""
     assignee = await people.get_person(connection, ticket.district_id, assignee_id)
     if assignee is None:
         raise BadInputError("没有这个人。请从名单里重新选择。")
     if assignee_id == ticket.assignee_id:
         raise BadInputError(f"工单已经由{assignee.name}处理。请选择另一个人。")
+    values: dict[str, Any] = {"assignee_id": assignee_id, "step": _step_with(ticket, assignee)}
+    if ticket.state is TicketState.OPEN and ticket.due_ms is not None:
+        pace = await load_pace(connection, ticket.district_id)
+        values["due_ms"] = pace.wait(values["step"], now_ms)
     return await _change(
         connection,
         ticket,
@@ -145,7 +161,7 @@ async def reassign(
         now_ms=now_ms,
         note=note,
         data={"from_id": ticket.assignee_id, "to_id": assignee_id},
-        values={"assignee_id": assignee_id},
+        values=values,
         told=False,
     )
 
@@ -176,8 +192,33 @@ async def resolve(
         now_ms=now_ms,
         note=done,
         data=resolution,
-        values={"state": TicketState.VERIFYING, "recovered_ms": verifying_ms or now_ms, "resolution": resolution},
+        values={
+            "state": TicketState.VERIFYING,
+            "recovered_ms": verifying_ms or now_ms,
+            "due_ms": None,
+            "resolution": resolution,
+        },
     )
+
+
+async def share_below_centre(
+    connection: Connection, district_id: int, *, from_ms: int, to_ms: int, area_id: UUID | None = None
+) -> float | None:
+    """The headline figure: of faults found in this period and decided, the share closed before the centre's rung.
+
+    None: nothing is decided yet. `area_id` looks at one township.
+    """
+    outcomes = await queries.list_outcomes(
+        connection, district_id, from_ms=from_ms, to_ms=to_ms, centre_step=Step.CENTRE
+    )
+    mine = [each for each in outcomes if area_id is None or each.area_id == area_id]
+    faults = sum(each.faults for each in mine)
+    return sum(each.below_centre for each in mine) / faults if faults else None
+
+
+def _step_with(ticket: Ticket, person: Person | None) -> int:
+    """A ticket the centre has in hand has reached the centre, whichever way it came."""
+    return Step.CENTRE if person is not None and person.role is Role.CENTRE else ticket.step
 
 
 async def _change(

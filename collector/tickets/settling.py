@@ -2,13 +2,14 @@
 
 It compares what stands with what is open, so a round that was lost is made good by the next one. A symptom of an area
 finding gets no ticket of its own. A fault that is gone is verified before its ticket closes, and one that comes back
-within a day reopens the same number one step higher.
+within a day reopens the same number one step higher. At last what is due climbs the ladder.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from collector.areas import queries as areas
 from collector.areas.queries import AreaKind
@@ -21,9 +22,11 @@ from collector.people import queries as people
 from collector.people.queries import Person
 from collector.stations import queries as stations
 from collector.tickets import queries
+from collector.tickets.ladder import Pace, climb, load_pace, routed
 from collector.tickets.queries import NewTicket, Ticket
-from collector.tickets.routing import Route, Where, find_route
+from collector.tickets.routing import Route, Step, Where, find_route, make_chain
 from collector.tickets.words import Action, TicketState
+from shared.months import BEIJING
 
 REOPEN_MS = 24 * 3_600_000
 _VERIFY_AT_LEAST_MS = 30 * 60_000
@@ -39,11 +42,26 @@ class _Desk:
     places: Mapping[str, tuple[Where, UUID | None, str]]
 
 
-async def settle(connection: Connection, district_id: int, *, period_s: int, now_ms: int) -> list[Ticket]:
-    """Open, reopen, verify and close the tickets of a district. Returns those that changed."""
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """`verify_ms`: how long a fault must have been gone before its ticket closes."""
+
+    pace: Pace
+    verify_ms: int
+    now_ms: int
+
+
+async def settle(
+    connection: Connection, district_id: int, *, period_s: int, now_ms: int, zone: ZoneInfo = BEIJING
+) -> list[Ticket]:
+    """Open, reopen, verify, close and escalate the tickets of a district. Returns those that changed."""
     standing = await faults.list_findings(connection, district_id)
     present = await queries.list_open(connection, district_id)
-    verify_ms = max(2 * period_s * 1000, _VERIFY_AT_LEAST_MS)
+    this = _Round(
+        pace=await load_pace(connection, district_id, zone=zone),
+        verify_ms=max(2 * period_s * 1000, _VERIFY_AT_LEAST_MS),
+        now_ms=now_ms,
+    )
     found = {key_of(row): row for row in standing.values() if row.open}
     silent = {row.station_id for row in standing.values() if row.rule == SILENT}
     changed: list[Ticket | None] = []
@@ -51,12 +69,13 @@ async def settle(connection: Connection, district_id: int, *, period_s: int, now
     missing = [row for key, row in found.items() if key not in present and row.symptom_of is None]
     if missing:
         desk = await _load_desk(connection, district_id)
-        changed += [await _open(connection, district_id, row, desk, now_ms) for row in missing]
+        changed += [await _open(connection, district_id, row, desk, this) for row in missing]
     for key, ticket in present.items():
         if key in found:
-            changed.append(await _keep(connection, ticket, found[key], verify_ms, now_ms))
+            changed.append(await _keep(connection, ticket, found[key], this))
         elif ticket.rule == SILENT or ticket.station_id not in silent:
-            changed.append(await _fade(connection, ticket, verify_ms, now_ms))
+            changed.append(await _fade(connection, ticket, this))
+    changed += await climb(connection, district_id, pace=this.pace, now_ms=now_ms)
     return [each for each in changed if each is not None]
 
 
@@ -65,14 +84,17 @@ def key_of(row: Standing) -> str:
     return f"{row.rule}:{row.subject}"
 
 
-async def _open(connection: Connection, district_id: int, row: Standing, desk: _Desk, now_ms: int) -> Ticket | None:
+async def _open(connection: Connection, district_id: int, row: Standing, desk: _Desk, this: _Round) -> Ticket | None:
+    now_ms = this.now_ms
     where, area_id, place = desk.places.get(row.subject, desk.places[""])
     last = await queries.get_latest(connection, district_id, key_of(row))
     again = last is not None and last.closed_ms is not None and now_ms - last.closed_ms < REOPEN_MS
-    at_least = last.step + 1 if last is not None and again else 0
+    at_least = max(last.step + 1 if last is not None and again else 0, _lowest_step(row.severity))
     route = find_route(where, row.category, desk.people, desk.load, at_least=at_least)
+    due_ms = this.pace.wait(route.step, now_ms)
+    chain = make_chain(where, row.category, desk.people)
     if last is not None and again:
-        ticket = await _reopen(connection, last, row, route)
+        ticket = await _reopen(connection, last, row, route, due_ms=due_ms, chain=chain)
     else:
         new = NewTicket(
             dedup_key=key_of(row),
@@ -87,6 +109,8 @@ async def _open(connection: Connection, district_id: int, row: Standing, desk: _
             assignee_id=route.assignee_id,
             step=route.step,
             previous_id=None if last is None else last.ticket_id,
+            due_ms=due_ms,
+            chain=chain,
         )
         ticket = await queries.add_ticket(connection, district_id, new, now_ms=now_ms)
     if ticket is None:
@@ -94,11 +118,16 @@ async def _open(connection: Connection, district_id: int, row: Standing, desk: _
     if route.assignee_id is not None:
         desk.load[route.assignee_id] = desk.load.get(route.assignee_id, 0) + 1
     action = Action.REOPENED if again else Action.OPENED
-    await queries.add_change(connection, ticket, action, now_ms=now_ms, data=_routed(route), told=False)
+    await queries.add_change(connection, ticket, action, now_ms=now_ms, data=routed(route), told=False)
     return ticket
 
 
-async def _reopen(connection: Connection, last: Ticket, row: Standing, route: Route) -> Ticket | None:
+def _lowest_step(severity: Severity) -> Step:
+    """What is severe is not left to a plain operator."""
+    return Step.BACKBONE if severity is Severity.CRITICAL else Step.PLAIN
+
+
+async def _reopen(connection: Connection, last: Ticket, row: Standing, route: Route, **ladder: Any) -> Ticket | None:
     return await queries.change_ticket(
         connection,
         last,
@@ -116,40 +145,41 @@ async def _reopen(connection: Connection, last: Ticket, row: Standing, route: Ro
         recovered_ms=None,
         closed_ms=None,
         resolution=None,
+        **ladder,
     )
 
 
-def _routed(route: Route) -> dict[str, Any]:
-    data: dict[str, Any] = {"to_id": route.assignee_id, "step": int(route.step), "copied": list(route.copied)}
-    if route.skipped:
-        data |= {"skipped": [int(step) for step in route.skipped], "reason": "no_one_available"}
-    return data
-
-
-async def _keep(connection: Connection, ticket: Ticket, row: Standing, verify_ms: int, now_ms: int) -> Ticket | None:
-    """The fault is there and so is its ticket: see whether anything about it is new."""
+async def _keep(connection: Connection, ticket: Ticket, row: Standing, this: _Round) -> Ticket | None:
+    """The fault is there and so is its ticket: see whether anything is new. Under an area's ticket its ladder rests."""
+    now_ms = this.now_ms
     if ticket.state is TicketState.VERIFYING:
-        return await _doubt(connection, ticket, row, verify_ms, now_ms)
+        return await _doubt(connection, ticket, row, this)
     if ticket.part_of != row.symptom_of:
         action = Action.JOINED if row.symptom_of else Action.LEFT
         data = {"area": row.symptom_of or ticket.part_of}
-        return await _move(connection, ticket, action, now_ms, data=data, values={"part_of": row.symptom_of})
+        due_ms = None if row.symptom_of else this.pace.resume(ticket, now_ms)
+        values: dict[str, Any] = {"part_of": row.symptom_of, "due_ms": due_ms}
+        return await _move(connection, ticket, action, now_ms, data=data, values=values)
     if _RANK.index(row.severity) > _RANK.index(ticket.severity):
         values = {"severity": row.severity, "category": row.category, "facts": dict(row.facts)}
+        if ticket.step < _lowest_step(row.severity) and ticket.state is TicketState.OPEN and not ticket.part_of:
+            values["due_ms"] = now_ms + 1  # the next round climbs, so that each of the two hears of their own news
         return await _move(connection, ticket, Action.WORSENED, now_ms, values=values, told=False)
     return None
 
 
-async def _doubt(connection: Connection, ticket: Ticket, row: Standing, verify_ms: int, now_ms: int) -> Ticket | None:
+async def _doubt(connection: Connection, ticket: Ticket, row: Standing, this: _Round) -> Ticket | None:
     """The fault is there while its end was being verified. A person's word is given time, the machine's is not."""
-    recovered_ms = ticket.recovered_ms or 0
+    now_ms, recovered_ms = this.now_ms, ticket.recovered_ms or 0
     if ticket.resolution is None:
         state = TicketState.OPEN if ticket.acknowledged_ms is None else TicketState.ACKNOWLEDGED
-        return await _move(connection, ticket, Action.RELAPSED, now_ms, values={"state": state, "recovered_ms": None})
-    if row.found_ms <= recovered_ms and now_ms - recovered_ms < verify_ms:
+        values = {"state": state, "recovered_ms": None, "due_ms": this.pace.resume(ticket, now_ms)}
+        return await _move(connection, ticket, Action.RELAPSED, now_ms, values=values)
+    if row.found_ms <= recovered_ms and now_ms - recovered_ms < this.verify_ms:
         return None
     values = {
         "state": TicketState.OPEN,
+        "due_ms": this.pace.wait(ticket.step, now_ms),
         "recovered_ms": None,
         "acknowledged_ms": None,
         "promised_ms": None,
@@ -159,12 +189,14 @@ async def _doubt(connection: Connection, ticket: Ticket, row: Standing, verify_m
     return await _move(connection, ticket, Action.UNCONFIRMED, now_ms, data=data, values=values, told=False)
 
 
-async def _fade(connection: Connection, ticket: Ticket, verify_ms: int, now_ms: int) -> Ticket | None:
+async def _fade(connection: Connection, ticket: Ticket, this: _Round) -> Ticket | None:
     """The fault is gone: verify, then close."""
+    now_ms = this.now_ms
     if ticket.state is not TicketState.VERIFYING:
         values: dict[str, Any] = {"state": TicketState.VERIFYING, "recovered_ms": now_ms, "part_of": None}
+        values["due_ms"] = None
         return await _move(connection, ticket, Action.RECOVERED, now_ms, values=values)
-    if now_ms - (ticket.recovered_ms or 0) < verify_ms:
+    if now_ms - (ticket.recovered_ms or 0) < this.verify_ms:
         return None
     resolution = ticket.resolution or {"cause": "self_recovered"}
     values = {"state": TicketState.CLOSED, "open": False, "closed_ms": now_ms, "resolution": resolution}

@@ -25,6 +25,10 @@ class Action(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     COMMENTED = "commented"
     REASSIGNED = "reassigned"
+    ESCALATED = "escalated"
+    ASKED = "asked"
+    UNACKNOWLEDGED = "unacknowledged"
+    REMINDED = "reminded"
     WAITED = "waited"
     RESOLVED = "resolved"
     RECOVERED = "recovered"
@@ -65,6 +69,10 @@ ACTIONS: dict[Action, str] = {
     Action.ACKNOWLEDGED: "受理",
     Action.COMMENTED: "备注",
     Action.REASSIGNED: "转派",
+    Action.ESCALATED: "升级",
+    Action.ASKED: "到期询问",
+    Action.UNACKNOWLEDGED: "受理失效",
+    Action.REMINDED: "每日提醒",
     Action.WAITED: "挂起",
     Action.RESOLVED: "报告已修好",
     Action.RECOVERED: "设备已恢复，正在验证",

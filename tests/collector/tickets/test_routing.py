@@ -4,7 +4,7 @@ import pytest
 
 from collector.faults.rules.base import Category
 from collector.people.queries import Person, Role
-from collector.tickets.routing import Step, Where, find_route
+from collector.tickets.routing import Step, Where, find_route, follow_chain, make_chain
 
 HERE, THERE = UUID(int=1), UUID(int=2)
 STATION = Where(17, HERE)
@@ -63,8 +63,9 @@ def test_the_category_decides_who_is_asked_first(where: Where, category: Categor
     ("people", "assignee", "skipped"),
     [
         ([DIRECTOR, OFFICE, FOREIGN], 2, (Step.BACKBONE,)),
-        ([DIRECTOR, FOREIGN, LEADER], 1, (Step.BACKBONE, Step.TOWNSHIP)),
-        ([FOREIGN, LEADER], None, (Step.BACKBONE, Step.TOWNSHIP, Step.CENTRE)),
+        ([DIRECTOR, FOREIGN, LEADER], 5, (Step.BACKBONE, Step.TOWNSHIP)),
+        ([DIRECTOR, LEADER], 1, (Step.BACKBONE, Step.TOWNSHIP, Step.NEIGHBOUR)),
+        ([LEADER], None, (Step.BACKBONE, Step.TOWNSHIP, Step.NEIGHBOUR, Step.CENTRE)),
     ],
 )
 def test_a_rung_with_nobody_on_it_is_skipped_and_remembered(
@@ -80,6 +81,22 @@ def test_an_operators_fault_climbs_to_the_one_when_the_station_has_no_operator()
 
 def test_the_one_with_fewer_open_tickets_is_asked() -> None:
     assert find_route(STATION, Category.NETWORK, EVERYBODY, {3: 2, 4: 1}).assignee_id == 4
+
+
+def test_the_chain_names_everybody_on_every_rung_from_the_first() -> None:
+    assert make_chain(STATION, Category.OPERATOR, EVERYBODY) == {"0": [6], "1": [3, 4], "2": [2], "3": [5], "4": [1]}
+    assert make_chain(DISTRICT, Category.SATELLITE, EVERYBODY) == {"4": [1]}
+
+
+@pytest.mark.parametrize(
+    ("people", "assignee"),
+    [(EVERYBODY, 4), ([DIRECTOR, OTHER_ONE], 4), ([DIRECTOR, ONE], 3), ([DIRECTOR, FOREIGN], 5), ([DIRECTOR], 1)],
+)
+def test_those_who_were_there_at_the_opening_are_asked_as_long_as_one_is_left(
+    people: list[Person], assignee: int
+) -> None:
+    chain = {"1": [4], "3": [5], "4": [1]}
+    assert follow_chain(chain, STATION, Category.NETWORK, people, {}, at_least=Step.BACKBONE).assignee_id == assignee
 
 
 def test_a_fault_that_came_back_climbs() -> None:

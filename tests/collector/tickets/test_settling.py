@@ -241,7 +241,7 @@ def test_two_districts_do_not_see_each_others_tickets(database_url: str) -> None
     assert asyncio.run(story()) == (1, 1, 0)
 
 
-def test_a_township_without_anybody_goes_to_the_centre_and_says_so(database_url: str) -> None:
+def test_a_township_without_anybody_goes_to_the_neighbour_and_says_so(database_url: str) -> None:
     async def story() -> tuple[str, str]:
         async with watch(database_url, PLAN) as district:
             await _disable(district, "宝轮镇骨干", "宝轮镇管理员")
@@ -251,7 +251,7 @@ def test_a_township_without_anybody_goes_to_the_centre_and_says_so(database_url:
                 (opened,) = await queries.list_changes(connection, ticket.district_id, ticket.ticket_id)
             return district.who(ticket.assignee_id), service.explain(opened)
 
-    assert asyncio.run(story()) == ("主任", "骨干操作员、乡镇管理站无人可派，派给区中心")
+    assert asyncio.run(story()) == ("大石镇骨干", "骨干操作员、乡镇管理站无人可派，派给邻近乡镇骨干")
 
 
 async def _disable(district: Watch, *names: str) -> None:

@@ -218,9 +218,22 @@ def upgrade() -> None:
             sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
             nullable=True,
         ),
+        sa.Column("due_ms", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "chain",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
         sa.PrimaryKeyConstraint("district_id", "ticket_id", name=op.f("pk_tickets")),
     )
     with op.batch_alter_table("tickets", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_tickets_due",
+            ["district_id", "due_ms"],
+            unique=False,
+            postgresql_where=sa.text("open"),
+            sqlite_where=sa.text("open"),
+        )
         batch_op.create_index("ix_tickets_key", ["district_id", "dedup_key"], unique=False)
         batch_op.create_index("ix_tickets_station", ["district_id", "station_id"], unique=False)
         batch_op.create_index(

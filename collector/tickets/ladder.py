@@ -1,0 +1,158 @@
+"""Climbs the ladder 1+X: what is due and not acknowledged goes one rung up; who has promised is asked on the day.
+
+Deadlines are a column of the ticket, so there are no timers to kill: every act is made only at the version it was
+decided on, and writes the next deadline. Waits count opening or working time of the district's calendar.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from collector.areas import queries as areas
+from collector.areas.calendar import Calendar, make_calendar
+from collector.db.engine import Connection
+from collector.people import queries as people
+from collector.people.queries import Person
+from collector.tickets import queries
+from collector.tickets.queries import Ticket
+from collector.tickets.routing import Route, Step, Where, follow_chain
+from collector.tickets.words import Action, TicketState
+from shared.months import BEIJING
+
+Amount = Annotated[float, Field(gt=0)]
+
+
+class Waits(BaseModel):
+    """How long each rung has to acknowledge; a district changes it under `ladder` in its settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plain_opening_hours: Amount = 2
+    backbone_working_hours: Amount = 8
+    township_working_days: Amount = 1
+    neighbour_working_days: Amount = 1
+    centre_working_days: Amount = 1
+    answer_working_days: Amount = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a district's ladder is."""
+
+    calendar: Calendar
+    waits: Waits
+
+    def wait(self, step: int, now_ms: int) -> int:
+        """Until when whoever is on this rung from now on has time to acknowledge."""
+        match Step(step):
+            case Step.PLAIN:
+                return self.calendar.add_opening_time(now_ms, self.waits.plain_opening_hours)
+            case Step.BACKBONE:
+                return self.calendar.add_working_time(now_ms, self.waits.backbone_working_hours)
+            case Step.TOWNSHIP:
+                days = self.waits.township_working_days
+            case Step.NEIGHBOUR:
+                days = self.waits.neighbour_working_days
+            case Step.CENTRE:
+                days = self.waits.centre_working_days
+        return self.calendar.add_working_days(now_ms, days)
+
+    def resume(self, ticket: Ticket, now_ms: int) -> int:
+        """When the ladder acts next on a ticket that was out of its reach and goes back to where it was."""
+        return self.wait(ticket.step, now_ms) if ticket.promised_ms is None else ticket.promised_ms
+
+    def answer(self, now_ms: int) -> int:
+        """Until when somebody who is asked now has time to answer."""
+        return self.calendar.add_working_days(now_ms, self.waits.answer_working_days)
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    pace: Pace
+    people: Sequence[Person]
+    load: dict[int, int]
+    now_ms: int
+
+
+def make_pace(settings: Mapping[str, object], *, zone: ZoneInfo = BEIJING) -> Pace:
+    """What a district's settings say; waits that cannot be read give way to the usual ones."""
+    try:
+        waits = Waits.model_validate(settings.get("ladder", {}))
+    except ValidationError:
+        waits = Waits()
+    return Pace(make_calendar(settings, zone=zone), waits)
+
+
+async def load_pace(connection: Connection, district_id: int, *, zone: ZoneInfo = BEIJING) -> Pace:
+    return make_pace(await areas.get_district_settings(connection, district_id), zone=zone)
+
+
+async def climb(connection: Connection, district_id: int, *, pace: Pace, now_ms: int) -> list[Ticket]:
+    """Do what is due. Returns the tickets that changed; one a person was quicker with is left to that person."""
+    due = await queries.list_due(connection, district_id, now_ms=now_ms)
+    if not due:
+        return []
+    this = _Round(
+        pace=pace,
+        people=await people.list_people(connection, district_id),
+        load=await queries.count_open_by_assignee(connection, district_id),
+        now_ms=now_ms,
+    )
+    changed = [await _act(connection, ticket, this) for ticket in due]
+    return [each for each in changed if each is not None]
+
+
+def routed(route: Route) -> dict[str, Any]:
+    """What the history keeps of a route: who, which rung, and the rungs on which nobody could be reached."""
+    data: dict[str, Any] = {"to_id": route.assignee_id, "step": int(route.step), "copied": list(route.copied)}
+    if route.skipped:
+        data |= {"skipped": [int(step) for step in route.skipped], "reason": "no_one_available"}
+    return data
+
+
+async def _act(connection: Connection, ticket: Ticket, this: _Round) -> Ticket | None:
+    if ticket.state is TicketState.OPEN:
+        return await _go_on(connection, ticket, this)
+    if ticket.due_ms == ticket.promised_ms:
+        return await _move(connection, ticket, Action.ASKED, this, {"due_ms": this.pace.answer(this.now_ms)})
+    values = {"state": TicketState.OPEN, "acknowledged_ms": None, "promised_ms": None}
+    free = await _move(connection, ticket, Action.UNACKNOWLEDGED, this, values, told=True)
+    return None if free is None else await _go_on(connection, free, this)
+
+
+async def _go_on(connection: Connection, ticket: Ticket, this: _Round) -> Ticket | None:
+    """One rung up; on the last one the centre is reminded, day by day."""
+    is_last = ticket.step >= Step.CENTRE
+    where = Where(ticket.station_id, ticket.area_id)
+    route = follow_chain(ticket.chain, where, ticket.category, this.people, this.load, at_least=ticket.step + 1)
+    known = {each.person_id for each in this.people}
+    assignee_id = ticket.assignee_id if is_last and ticket.assignee_id in known else route.assignee_id
+    if assignee_id is not None and assignee_id != ticket.assignee_id:
+        this.load[assignee_id] = this.load.get(assignee_id, 0) + 1
+    values = {
+        "assignee_id": assignee_id,
+        "step": int(route.step),
+        "due_ms": this.pace.wait(route.step, this.now_ms),
+    }
+    data = {**routed(route), "copied": [], "to_id": assignee_id, "from_id": ticket.assignee_id}
+    action = Action.REMINDED if is_last else Action.ESCALATED
+    return await _move(connection, ticket, action, this, values, data=data)
+
+
+async def _move(
+    connection: Connection,
+    ticket: Ticket,
+    action: Action,
+    this: _Round,
+    values: dict[str, Any],
+    *,
+    data: dict[str, Any] | None = None,
+    told: bool = False,
+) -> Ticket | None:
+    changed = await queries.change_ticket(connection, ticket, version=ticket.version, **values)
+    if changed is not None:
+        await queries.add_change(connection, changed, action, now_ms=this.now_ms, data=data, told=told)
+    return changed
