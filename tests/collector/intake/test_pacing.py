@@ -35,8 +35,8 @@ class CountedSpool:
     def depth(self) -> Depth:
         return Depth(BACKLOG, self.waiting, 0)
 
-    def acknowledge(self, stream: str, stored: int, now: Instant, *, sent: int | None = None) -> None:
-        del stream, stored, now, sent
+    def acknowledge(self, stream: str, stored: int, now: Instant, **told: int | None) -> None:
+        del stream, stored, now, told
         self.waiting -= self.taken
 
 
