@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Connection, ForeignKeyConstraint, Index, Table, inspect, text
+from sqlalchemy import Column, Connection, ForeignKeyConstraint, Index, Integer, Table, inspect, text
 from sqlalchemy.schema import ColumnCollectionConstraint
 
 from collector.db.engine import Database
@@ -19,6 +19,17 @@ TABLES = {table.name: table for table in metadata.sorted_tables}
 REFERENCE = {name for name, table in TABLES.items() if "reference" in table.info}
 OF_DISTRICTS = sorted(set(TABLES) - REFERENCE)
 FIRST = "district_id"
+
+
+FOREIGN = {
+    "sequences": "SELECT relname FROM pg_class WHERE relkind = 'S'",
+    "identities": "SELECT attrelid::regclass FROM pg_attribute WHERE attidentity <> ''",
+    "arrays": (
+        "SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid"
+        " WHERE attndims > 0 AND relnamespace = 'public'::regnamespace"
+    ),
+}
+"""What PostgreSQL would say of things a cluster of districts cannot have."""
 
 
 def list_keys(table: Table) -> Iterable[tuple[str, list[str]]]:
@@ -43,6 +54,39 @@ def test_a_foreign_key_stays_inside_its_district(name: str) -> None:
 
     assert all(each.elements[0].column.name == FIRST for each in keys)
     assert all((each.ondelete, each.onupdate) == (None, None) for each in keys)
+
+
+@pytest.mark.parametrize("name", OF_DISTRICTS)
+def test_district_id_is_the_first_column_and_never_empty(name: str) -> None:
+    first = next(iter(TABLES[name].columns))
+
+    assert (first.name, first.nullable, first.primary_key) == (FIRST, False, True)
+
+
+def test_numbers_are_counted_by_us_and_not_by_sequences() -> None:
+    columns: list[Column[Any]] = [column for table in TABLES.values() for column in table.columns]
+
+    assert [f"{each.table.name}.{each.name}" for each in columns if each.autoincrement is True or each.identity] == []
+    assert metadata._sequences == {}
+    assert [each.name for each in columns if each.primary_key and isinstance(each.type, Integer)] != []
+
+
+def test_columns_are_of_types_both_databases_have() -> None:
+    columns: list[Column[Any]] = [column for table in TABLES.values() for column in table.columns]
+    kinds = {type(column.type).__name__ for column in columns}
+
+    assert kinds <= {
+        "BigInteger",
+        "Integer",
+        "Boolean",
+        "Float",
+        "String",
+        "Text",
+        "LargeBinary",
+        "Uuid",
+        "JSON",
+        "Hex",
+    }
 
 
 def test_only_small_shared_tables_are_without_a_district() -> None:
@@ -86,6 +130,17 @@ def test_what_the_migrations_make_is_what_the_models_say(database_url: str) -> N
 
 def test_a_table_that_no_model_knows_is_noticed(database_url: str) -> None:
     assert asyncio.run(ask_after(database_url, "CREATE TABLE stray (id INTEGER)", differences)) != []
+
+
+@pytest.mark.parametrize("query", ["sequences", "identities", "arrays"])
+def test_postgresql_was_given_nothing_a_cluster_cannot_have(postgres_url: str, query: str) -> None:
+    assert asyncio.run(ask(postgres_url, lambda connection: connection.execute(text(FOREIGN[query])).all())) == []
+
+
+def test_a_trigger_is_noticed(sqlite_url: str) -> None:
+    made = "CREATE TRIGGER stray AFTER DELETE ON stations BEGIN SELECT 1; END"
+
+    assert asyncio.run(ask_after(sqlite_url, made, triggers)) == ["stray"]
 
 
 def test_no_trigger_works_behind_our_back(database_url: str) -> None:
