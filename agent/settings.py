@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.errors import SettingsError
+from shared.hours import OpenHours
 
 DEFAULT_FILE = Path("/etc/yuanjiao/agent.toml")
 
@@ -40,6 +41,8 @@ class AgentSettings(BaseModel):
     heartbeat_s: Annotated[int, Field(ge=1, le=3600)] = 300
     flush_s: Annotated[int, Field(ge=0, le=3600)] = 30
     """How long new events may wait before they are sent, so that several share one push."""
+    open_hours: OpenHours = ()
+    """When this station is open: `["1-5 08:30-18:00"]`. Told to the centre, which then tells closed from broken."""
     session: SessionSettings = SessionSettings()
     probes: dict[str, dict[str, Any]] = {}
 

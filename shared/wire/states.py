@@ -107,7 +107,11 @@ class AudioState(State):
 
 
 class HostState(State):
-    """`disk_free` and `disk_total` bytes of the file system that takes the courseware; `uptime_s` since boot."""
+    """`disk_free` and `disk_total` bytes of the file system that takes the courseware; `uptime_s` since boot.
+
+    `disk_passed` is that disk's own verdict on its health, `disk_reallocated` sectors it has replaced (or, of a solid
+    state disk, errors), `disk_pending` sectors it cannot read now, `disk_hours` of running. None: it may not be asked.
+    """
 
     disk_free: int | None = None
     disk_total: int | None = None
@@ -117,6 +121,10 @@ class HostState(State):
     load_1m: float | None = None
     uptime_s: int | None = None
     read_only: bool | None = None
+    disk_passed: bool | None = None
+    disk_reallocated: int | None = None
+    disk_pending: int | None = None
+    disk_hours: int | None = None
 
 
 class ClockState(State):

@@ -56,8 +56,19 @@ class SpoolReport(Open):
     stream: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32})?$")] = ""
 
 
+class SettingsReport(Open):
+    """`version` of the centre's settings in force, 0 for none; `refused` the one that cannot be, and `reason` why."""
+
+    version: Count = 0
+    refused: Count = 0
+    reason: str = ""
+
+
 class Heartbeat(Open):
-    """The newest state of everything on the station. Never spooled; stamped when it is sent."""
+    """The newest state of everything on the station. Never spooled; stamped when it is sent.
+
+    `open_hours` are the station's (`shared/hours.py`), empty when it states none.
+    """
 
     wall: Milliseconds
     mono: Count
@@ -65,6 +76,8 @@ class Heartbeat(Open):
     agent: str = ""
     spool: SpoolReport
     probes: dict[str, ProbeReport] = Field(default_factory=dict)
+    open_hours: list[str] = Field(default_factory=list)
+    settings: SettingsReport = Field(default_factory=SettingsReport)
 
 
 class Envelope(Open):

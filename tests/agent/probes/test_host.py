@@ -7,6 +7,8 @@ from typing import Any
 import psutil
 import pytest
 
+from agent.probes import _smart, _witness
+from agent.probes._witness import Sign
 from agent.probes.base import Sensor
 from agent.probes.host import PROBE, HostSettings, is_emergency
 from shared.clock import Instant, read_boot_id
@@ -175,6 +177,145 @@ MOUNTS = (
 @pytest.mark.parametrize(("device", "stopped"), [((8, 17), True), ((8, 1), False), ((8, 170), False)])
 def test_a_disk_the_kernel_stopped_writing_to_is_told_by_its_mount(device: tuple[int, int], *, stopped: bool) -> None:
     assert is_emergency(MOUNTS, os.makedev(*device)) is stopped
+
+
+def minutes_after(start: Instant, minutes: int) -> Instant:
+    return replace(start, wall_ms=start.wall_ms + minutes * MINUTE, mono_ms=start.mono_ms + minutes * MINUTE)
+
+
+def test_a_power_cut_is_dated_to_the_minute_by_the_pulse(tmp_path: Path) -> None:
+    rig = Rig()
+    sensor = wake(rig, pulse=tmp_path / "pulse")
+    for passed in range(8):
+        look(sensor, rig, minutes_after(FIRST, passed))
+
+    told = boots(wake(rig, pulse=tmp_path / "pulse"), rig, SECOND)
+
+    assert told[0]["last_seen_ms"] == FIRST.wall_ms + 7 * MINUTE
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\xff" * 300, b'{"owner": 1}', b"[]", b'{"owner":"x","turns":1e999,"boot":"b","wall_ms":1}']
+)
+def test_a_pulse_that_is_none_leaves_the_memo_to_tell(tmp_path: Path, raw: bytes) -> None:
+    rig = Rig()
+    look(wake(rig), rig, FIRST)
+    (tmp_path / "pulse").write_bytes(raw)
+
+    assert boots(wake(rig, pulse=tmp_path / "pulse"), rig, SECOND)[0]["last_seen_ms"] == FIRST.wall_ms
+
+
+def test_the_pulse_of_another_boot_dates_nothing(tmp_path: Path) -> None:
+    rig = Rig({"boot": FIRST.boot, "seen_ms": "5"})
+    _witness.write_sign(tmp_path / "pulse", Sign("x", 1, "c" * 32, 9))
+
+    assert boots(wake(rig, pulse=tmp_path / "pulse"), rig, SECOND)[0]["last_seen_ms"] == 5
+
+
+class TwoDisks:
+    """A system disk that a restore card can put back, and a courseware disk it leaves alone."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.rig = Rig()
+        self.system, self.courseware = folder / "system", folder / "courseware"
+        self.system.mkdir()
+        self.courseware.mkdir()
+        self.witness = self.courseware / ".yuanjiao-witness"
+        monkeypatch.setattr(_witness, "place_witness", lambda *_: self.witness)
+
+    def run(self, start: Instant, minutes: int) -> None:
+        sensor = wake(self.rig, directory=self.courseware, pulse=self.system / "pulse")
+        for passed in range(minutes):
+            look(sensor, self.rig, minutes_after(start, passed))
+
+
+@pytest.fixture
+def disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TwoDisks:
+    return TwoDisks(tmp_path, monkeypatch)
+
+
+def test_a_restore_card_is_noticed_at_every_start_and_each_time_once(disks: TwoDisks) -> None:
+    disks.run(FIRST, 5)
+    image = dict(disks.rig.memory)
+    disks.run(minutes_after(FIRST, 60), 35)
+    disks.rig.memory = dict(image)
+    disks.run(SECOND, 35)
+    disks.rig.memory = dict(image)
+    disks.run(replace(minutes_after(SECOND, 100), boot="d" * 32), 3)
+
+    told = disks.rig.told("host.rolled_back")
+
+    assert [each["turns"] for each in told] == [4, 8]
+    assert told[0]["last_seen_ms"] == FIRST.wall_ms + 90 * MINUTE
+
+
+def test_a_plain_restart_and_a_power_cut_are_no_rollback(disks: TwoDisks) -> None:
+    disks.run(FIRST, 35)
+    disks.run(minutes_after(FIRST, 40), 5)
+    disks.run(SECOND, 5)
+
+    assert disks.rig.told("host.rolled_back") == []
+
+
+def test_a_witness_from_another_station_proves_nothing(disks: TwoDisks) -> None:
+    _witness.write_sign(disks.witness, Sign("somebody else", 900, FIRST.boot, 5))
+    disks.run(FIRST, 2)
+
+    assert disks.rig.told("host.rolled_back") == []
+    assert _witness.read_sign(disks.witness) == Sign(disks.rig.memory["owner"], 1, FIRST.boot, FIRST.wall_ms)
+
+
+def test_a_look_that_was_not_recorded_tells_the_rollback_again(disks: TwoDisks) -> None:
+    disks.run(FIRST, 35)
+    disks.rig.memory["turns"] = "1"
+    sensor = wake(disks.rig, directory=disks.courseware, pulse=disks.system / "pulse")
+
+    kinds = [[fact.kind for fact in sensor.read(SECOND).facts] for _ in range(2)]
+
+    assert kinds == [["host.booted", "host.rolled_back"]] * 2
+
+
+def test_the_witness_lies_on_another_disk_or_nowhere(tmp_path: Path) -> None:
+    assert _witness.place_witness(tmp_path, tmp_path) is None
+    assert _witness.place_witness(None, tmp_path) is None
+    assert _witness.place_witness(tmp_path / "nowhere", tmp_path) is None
+    assert _witness.place_witness(Path("/proc"), tmp_path) == Path("/proc/.yuanjiao-witness")
+
+
+def test_a_witness_is_never_read_through_a_link_and_never_waited_for(tmp_path: Path) -> None:
+    sign = Sign("x", 1, "b", 2)
+    _witness.write_sign(tmp_path / "real", sign)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert [_witness.read_sign(tmp_path / name) for name in ("real", "link", "pipe", "none")] == [
+        sign,
+        None,
+        None,
+        None,
+    ]
+
+
+def test_a_disk_that_takes_no_sign_is_no_error() -> None:
+    _witness.write_sign(Path("/proc/no/such/place"), Sign("x", 1, "b", 2))
+
+
+def test_the_health_of_the_disk_is_asked_once_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(_smart, "find_disk", lambda _: "/dev/sda")
+
+    def ask(disk: str, _program: str) -> _smart.Health:
+        asked.append(disk)
+        return _smart.Health(passed=False, pending=8)
+
+    monkeypatch.setattr(_smart, "ask", ask)
+    rig = Rig()
+    sensor = wake(rig, directory=tmp_path)
+
+    seen = [look(sensor, rig, minutes_after(FIRST, passed)) for passed in range(62)]
+
+    assert asked == ["/dev/sda"] * 2
+    assert (seen[30].disk_passed, seen[30].disk_pending, seen[30].disk_hours) == (False, 8, None)
 
 
 def test_the_sample_has_the_fields_of_the_wire() -> None:
