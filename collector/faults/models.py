@@ -3,9 +3,12 @@
 `subject` is `station/17` or `area/<uuid>`. `since_ms` is when the fault began, `found_ms` when a rule first saw it
 (the opening wait runs from there), `clear_since_ms` starts the closing wait. `symptom_of` names the area finding
 that covers this one: state is kept, tickets and messages are not made.
+
+`outages` are power cuts and maintenance people have told us of, for one station or for an area; one that repeats
+does so every `every_days`.
 """
 
-from sqlalchemy import Boolean, Column, String, Table
+from sqlalchemy import Boolean, Column, Index, String, Table, Text, Uuid
 
 from collector.db.types import Json, at, district, metadata, number, to_station
 
@@ -25,6 +28,24 @@ findings = Table(
     Column("symptom_of", String(60), nullable=True),
     Column("facts", Json, nullable=False),
 )
+
+outages = Table(
+    "outages",
+    metadata,
+    district(),
+    number("outage_id"),
+    Column("kind", String(20), nullable=False),
+    number("station_id", primary=False, nullable=True),
+    Column("area_id", Uuid, nullable=True),
+    at("from_ms"),
+    at("to_ms"),
+    number("every_days", primary=False, nullable=True),
+    Column("note", Text, nullable=False),
+    number("person_id", primary=False, nullable=True),
+    at("created_ms"),
+    at("cancelled_ms", nullable=True),
+)
+Index("ix_outages_from", outages.c.district_id, outages.c.from_ms)
 
 arrivals = Table(
     "arrivals",

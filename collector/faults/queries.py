@@ -1,14 +1,17 @@
-"""Every SQL statement of findings and of courseware arrivals."""
+"""Every SQL statement of findings, of courseware arrivals and of reported outages."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db.dialect import insert
-from collector.faults.models import arrivals, findings
+from collector.db.numbers import next_number
+from collector.faults.models import arrivals, findings, outages
 from collector.faults.rules.base import Category, Severity
 from collector.faults.standing import Key, Standing
 
@@ -22,6 +25,26 @@ class Arrivals:
     station_id: int
     last_ms: int
     gaps: tuple[int, ...]
+
+
+class OutageKind(StrEnum):
+    POWER_CUT = "power_cut"
+    MAINTENANCE = "maintenance"
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A power cut or maintenance somebody has told us of, for one station or for all of an area."""
+
+    outage_id: int
+    kind: OutageKind
+    station_id: int | None
+    area_id: UUID | None
+    from_ms: int
+    to_ms: int
+    every_days: int | None
+    note: str
+    person_id: int | None
 
 
 async def list_findings(
@@ -75,6 +98,36 @@ async def put_arrivals(connection: AsyncConnection, district_id: int, rows: Sequ
         set_={"last_ms": statement.excluded.last_ms, "gaps": statement.excluded.gaps},
     )
     await connection.execute(statement, [{"district_id": district_id, **asdict(row)} for row in rows])
+
+
+async def list_outages(connection: AsyncConnection, district_id: int, *, now_ms: int) -> list[Outage]:
+    """Those that have begun and are not over for good, one that repeats included between its times."""
+    each = outages.c
+    statement = (
+        select(*(each[name] for name in Outage.__slots__))
+        .where(each.district_id == district_id, each.cancelled_ms.is_(None), each.from_ms <= now_ms)
+        .where(or_(each.to_ms > now_ms, each.every_days.is_not(None)))
+        .order_by(each.outage_id)
+    )
+    rows = (await connection.execute(statement)).mappings()
+    return [Outage(**{**row, "kind": OutageKind(row["kind"])}) for row in rows]
+
+
+async def add_outage(connection: AsyncConnection, district_id: int, *, now_ms: int, **values: Any) -> int:
+    """Keep what was told and return its number in the district."""
+    outage_id = await next_number(connection, district_id, "outage")
+    statement = insert(connection, outages).values(
+        district_id=district_id, outage_id=outage_id, created_ms=now_ms, **values
+    )
+    await connection.execute(statement)
+    return outage_id
+
+
+async def cancel_outage(connection: AsyncConnection, district_id: int, outage_id: int, *, now_ms: int) -> bool:
+    """Whether there was one to cancel."""
+    each = outages.c
+    mine = (each.district_id == district_id) & (each.outage_id == outage_id) & each.cancelled_ms.is_(None)
+    return (await connection.execute(update(outages).where(mine).values(cancelled_ms=now_ms))).rowcount == 1
 
 
 def _standing(row: Any) -> Standing:

@@ -10,6 +10,7 @@ from collector.faults import queries, rules
 from collector.faults.areas import Place
 from collector.faults.cards import AREA_CARDS
 from collector.faults.judging import Scene, judge_district
+from collector.faults.outages import excuse, list_excused
 from collector.faults.rules.base import Card, Rule
 from collector.faults.standing import Change, Key, Standing, area_subject, list_differences, station_subject
 from collector.faults.views import make_view, note_arrival
@@ -64,7 +65,7 @@ async def judge(
         for each in heard
     ]
     scene = Scene(
-        views=views,
+        views=excuse(views, await list_excused(connection, district_id, now_ms=now_ms)),
         places={each.station_id: _place(each) for each in heard},
         old=old,
         district=await _district_subject(connection, district_id),

@@ -4,7 +4,7 @@ Deadlines are a column of the ticket, so there are no timers to kill: every act 
 decided on, and writes the next deadline. Waits count opening or working time of the district's calendar.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -90,9 +90,15 @@ async def load_pace(connection: Connection, district_id: int, *, zone: ZoneInfo 
     return make_pace(await areas.get_district_settings(connection, district_id), zone=zone)
 
 
-async def climb(connection: Connection, district_id: int, *, pace: Pace, now_ms: int) -> list[Ticket]:
-    """Do what is due. Returns the tickets that changed; one a person was quicker with is left to that person."""
-    due = await queries.list_due(connection, district_id, now_ms=now_ms)
+async def climb(
+    connection: Connection, district_id: int, *, pace: Pace, excused: Collection[int] = (), now_ms: int
+) -> list[Ticket]:
+    """Do what is due. Returns the tickets that changed; one a person was quicker with is left to that person.
+
+    Tickets of `excused` stations wait until their outage is over.
+    """
+    found = await queries.list_due(connection, district_id, now_ms=now_ms)
+    due = [ticket for ticket in found if ticket.station_id not in excused]
     if not due:
         return []
     this = _Round(

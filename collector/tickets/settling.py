@@ -16,6 +16,7 @@ from collector.areas.queries import AreaKind
 from collector.db.engine import Connection
 from collector.faults import queries as faults
 from collector.faults.areas import SILENT
+from collector.faults.outages import list_excused
 from collector.faults.rules.base import Severity
 from collector.faults.standing import Standing, area_subject, station_subject
 from collector.people import queries as people
@@ -66,7 +67,9 @@ async def settle(
     silent = {row.station_id for row in standing.values() if row.rule == SILENT}
     changed: list[Ticket | None] = []
 
-    missing = [row for key, row in found.items() if key not in present and row.symptom_of is None]
+    excused = await list_excused(connection, district_id, now_ms=now_ms)
+    due = [row for key, row in found.items() if key not in present and row.symptom_of is None]
+    missing = [row for row in due if row.station_id not in excused]
     if missing:
         desk = await _load_desk(connection, district_id)
         changed += [await _open(connection, district_id, row, desk, this) for row in missing]
@@ -75,7 +78,7 @@ async def settle(
             changed.append(await _keep(connection, ticket, found[key], this))
         elif ticket.rule == SILENT or ticket.station_id not in silent:
             changed.append(await _fade(connection, ticket, this))
-    changed += await climb(connection, district_id, pace=this.pace, now_ms=now_ms)
+    changed += await climb(connection, district_id, pace=this.pace, excused=excused, now_ms=now_ms)
     return [each for each in changed if each is not None]
 
 

@@ -104,6 +104,25 @@ def upgrade() -> None:
         info={"reference": "small and shared: one row a job"},
     )
     op.create_table(
+        "outages",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("outage_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("area_id", sa.Uuid(), nullable=True),
+        sa.Column("from_ms", sa.BigInteger(), nullable=False),
+        sa.Column("to_ms", sa.BigInteger(), nullable=False),
+        sa.Column("every_days", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("cancelled_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("district_id", "outage_id", name=op.f("pk_outages")),
+    )
+    with op.batch_alter_table("outages", schema=None) as batch_op:
+        batch_op.create_index("ix_outages_from", ["district_id", "from_ms"], unique=False)
+
+    op.create_table(
         "outbox",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
