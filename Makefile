@@ -8,7 +8,7 @@ FRONT_END := node_modules/.installed
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint check format bench lock
+.PHONY: help setup demo test lint check format bench lock deb deb-test
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -48,6 +48,12 @@ lock: $(INSTALLED) ## work the lock files out anew from pyproject.toml and packa
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements.lock
 	@$(COMPILE) --group node -o requirements-node.lock
 	@npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
+
+deb: $(INSTALLED) ## the agent as a Debian package, in dist/
+	@sh deploy/deb/build.sh
+
+deb-test: deb # installed, enrolled, upgraded and purged in a clean Debian; takes minutes and Debian's packages
+	@sh deploy/deb/clean_root.sh dist/yuanjiao-agent_*.deb
 
 COMPILE := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	--python-version 3.11 --quiet

@@ -1,6 +1,6 @@
 """What turns the agent: a thread for each crank, since a push may wait half a minute while sensors go on.
 
-A crank that raises is turned again; one that hangs, or fails every time, is found by its age. See decision 0013.
+A crank that raises is turned again; one that hangs, or fails every time, is found by its age. See decision 0015.
 """
 
 import logging

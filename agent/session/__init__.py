@@ -4,7 +4,7 @@
     players ─D-Bus─▶ watch ─▶ mail ══ unix socket ══▶ listener ─▶ inbox ─▶ probes playback, audio
     sound ───pulse──▶ sound ─┘        JSON lines      (agent's uid, no capabilities)
 
-The helper runs as the desktop user, because only that user may see the session's bus (decision 0012). It speaks one
+The helper runs as the desktop user, because only that user may see the session's bus (decision 0014). It speaks one
 JSON object a line and never asks the agent for anything:
 
     {"tell": "played", "player": "vlc", "sid": "<boot12>-<pid>-<mono>", …}   the rest as in station_journal.lua

@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 import time
 import uuid
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +37,7 @@ class Machine:
             self._unshare = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait_until(self._runs, "systemd running", within_s=within_s)
 
-    def run(self, *command: str, check: bool = True, within_s: float = 20) -> str:
+    def run(self, *command: str, check: bool = True, within_s: float = 20, given: bytes = b"") -> str:
         """One command inside, as root; its output and errors."""
         enter = ["nsenter", "-t", str(self._first_pid()), "-m", "-p", "-u", "-i", "-C", "-r", "-w", "--"]
         home = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
@@ -46,7 +45,7 @@ class Machine:
             [*enter, *command],
             check=False,
             env=home,
-            stdin=subprocess.DEVNULL,
+            input=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=within_s,
@@ -57,11 +56,7 @@ class Machine:
 
     def write(self, path: str, content: bytes) -> None:
         """A file that everybody may read, with the folders it needs."""
-        self.run(
-            "sh",
-            "-c",
-            f"umask 022; mkdir -p $(dirname {path}); printf %s {b64encode(content).decode()} | base64 -d > {path}",
-        )
+        self.run("sh", "-c", f"umask 022; mkdir -p $(dirname {path}); cat > {path}", given=content)
 
     def python(self, program: str, *arguments: str, user: str = "root") -> str:
         """What a small program prints, run by Debian's Python with the agent's packages."""
@@ -141,7 +136,7 @@ def why_not() -> str:
 @contextmanager
 def lay_out() -> Iterator[Machine]:
     """A PC that is switched off; whatever happens nothing of it is left afterwards."""
-    layer = Path(tempfile.mkdtemp(prefix="yuanjiao-pc-", dir="/var/tmp"))  # noqa: S108 - a layer needs a real disk
+    layer = Path(tempfile.mkdtemp(prefix="yuanjiao-pc-", dir="/var/tmp"))
     machine = Machine(layer)
     try:
         yield machine

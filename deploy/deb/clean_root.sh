@@ -1,0 +1,35 @@
+#!/bin/sh
+# Proves the package in a Debian that has nothing else: installs it with its dependencies, asks it to speak, installs it
+# again over what a station has recorded, removes it, purges it. Takes root, mmdebstrap and Debian's packages.
+#
+#     clean_root.sh PACKAGE
+set -eu
+package="$(readlink -f "$1")"
+root="$(mktemp -d /var/tmp/yuanjiao-clean-XXXXXX)"
+trap 'rm -rf "$root"' EXIT
+began="$(date +%s)"
+
+echo 'Making a clean Debian …'
+mmdebstrap --quiet --variant=minbase --include=systemd bookworm "$root"
+cp "$package" "$root/agent.deb"
+mount -t proc proc "$root/proc"
+trap 'umount "$root/proc"; rm -rf "$root"' EXIT
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"; }
+say() { echo "$(($(date +%s) - began)) s: $*"; }
+
+inside apt-get install --yes --quiet=2 --no-install-recommends ./agent.deb > /dev/null 2>&1
+say 'installed'
+inside yuanjiao-agent --help > /dev/null
+inside yuanjiao-agent doctor | grep -q '本站还没有密钥'
+say 'doctor speaks'
+inside sh -c 'mkdir -p /var/lib/yuanjiao/spool && echo kept > /var/lib/yuanjiao/spool/spool.db'
+inside apt-get install --yes --quiet=2 --reinstall ./agent.deb > /dev/null 2>&1
+test "$(cat "$root/var/lib/yuanjiao/spool/spool.db")" = kept
+say 'an upgrade keeps the spool'
+inside dpkg --remove yuanjiao-agent > /dev/null
+test -e "$root/var/lib/yuanjiao/spool/spool.db"
+test ! -e "$root/opt/yuanjiao"
+say 'removal keeps the data'
+inside dpkg --purge yuanjiao-agent > /dev/null
+test ! -e "$root/var/lib/yuanjiao" && test ! -e "$root/etc/yuanjiao" && test ! -e "$root/var/spool/yuanjiao"
+say 'purged'
