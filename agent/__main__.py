@@ -35,12 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, settings: "AgentSettings") -> None:
     from agent.app import build, run  # noqa: PLC0415 - each command loads only what it uses
-    from agent.identity import load_identity  # noqa: PLC0415
+    from agent.identity import load_identity, pinned_ca  # noqa: PLC0415
     from agent.transport import HttpTransport  # noqa: PLC0415
 
     del options
     identity = load_identity(settings.state_dir)
-    transport = HttpTransport(settings.centre or identity.centre, settings.ca_file)
+    ca_file = pinned_ca(settings.state_dir, settings.ca_file)
+    transport = HttpTransport(settings.centre or identity.centre, ca_file)
     clock = SystemClock()
     run(build(settings, identity, transport, clock.now()), settings, clock)
 
@@ -54,14 +55,24 @@ def _session(options: argparse.Namespace) -> None:
 
 
 def _enroll(options: argparse.Namespace, settings: "AgentSettings") -> None:
-    from agent.enrolment import enrol  # noqa: PLC0415
+    from agent.enrolment import enrol, pin, pin_file  # noqa: PLC0415
+    from agent.handover import hand_over  # noqa: PLC0415
+    from agent.identity import pinned_ca  # noqa: PLC0415
     from agent.transport import HttpTransport  # noqa: PLC0415
 
-    centre = options.centre or settings.centre
+    centre, state_dir = options.centre or settings.centre, settings.state_dir
     if not centre:
         raise SettingsError("还不知道中心的网址。请加上 --centre，例如：--centre https://centre.example.cn:8440")
-    transport = HttpTransport(centre, settings.ca_file)
-    answer = enrol(options.code, centre=centre, transport=transport, state_dir=settings.state_dir)
+    if options.fingerprint:
+        pin(centre, state_dir, fingerprint=options.fingerprint)
+    elif options.ca_file:
+        pin_file(options.ca_file, state_dir)
+    elif options.trust_first_use:
+        print(f"警告：没有核对就信任了 {centre}。请用电话向区中心核对它的指纹：", file=sys.stderr)
+        print(pin(centre, state_dir, fingerprint=None), file=sys.stderr)
+    transport = HttpTransport(centre, pinned_ca(state_dir, settings.ca_file))
+    answer = enrol(options.code, centre=centre, transport=transport, state_dir=state_dir)
+    hand_over(state_dir)
     print(f"登记成功：{answer.title}。现在可以启动：systemctl start yuanjiao-agent")
 
 
@@ -131,7 +142,10 @@ def _parser() -> argparse.ArgumentParser:
 
     enroll = commands.add_parser("enroll", help="用安装码登记本机")
     enroll.add_argument("code", help="安装单上的 12 位安装码")
+    enroll.add_argument("fingerprint", nargs="?", help="安装单第二行的中心指纹（16 位）；中心网址以 https 开头时需要")
     enroll.add_argument("--centre", help="中心网址")
+    enroll.add_argument("--ca-file", type=Path, help="带来的中心根证书文件，代替中心指纹")
+    enroll.add_argument("--trust-first-use", action="store_true", help="不核对中心指纹（不安全，仅用于试验）")
     enroll.set_defaults(run=_enroll)
 
     session = commands.add_parser("session", help="桌面会话助手：看播放器和声音（由 systemd --user 启动）")

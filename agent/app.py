@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from agent import probes
 from agent.cranks import Crank, find_stuck
 from agent.errors import SettingsError
-from agent.identity import Identity
+from agent.identity import Identity, Keeping
 from agent.notify import notify_systemd, read_watchdog_s
 from agent.probes.base import Probe
 from agent.probes.courseware import CoursewareSettings, memo_key
@@ -76,7 +76,9 @@ def build(
     runner = Runner(spool, look)
     for name, probe, chosen in chosen_probes(settings, plugins):
         runner.add(name, probe, chosen, memo_key=memo_key)
-    uplink = Uplink(identity, transport, spool, runner.reports, settings.heartbeat_s, settings.flush_s)
+    keeping = Keeping(settings.state_dir)
+    uplink = Uplink(identity, transport, spool, runner.reports, settings.heartbeat_s, settings.flush_s, keeping=keeping)
+    uplink.stamp = lambda: {"open_hours": list(settings.open_hours)}
     return Agent(spool, runner, uplink)
 
 
@@ -145,7 +147,12 @@ def _usual(settings: AgentSettings, name: str, probe: Probe) -> dict[str, Any]:
     """What follows from other settings: where the disk to watch is, and what helpers in desktop sessions leave."""
     courseware = settings.probes.get("courseware", {}).get("directory", CoursewareSettings().directory)
     usual = {
-        "host": {"directory": courseware, "clean_mark": clean_mark(settings)},
+        "host": {
+            "directory": courseware,
+            "clean_mark": clean_mark(settings),
+            "pulse": settings.state_dir / "pulse",
+        },
+        "projector": {"open_hours": settings.open_hours},
         "playback": {"session_dir": settings.state_dir / "session"},
         "audio": {"session": settings.session.status},
     }

@@ -7,7 +7,7 @@ from typing import Any
 from agent.app import chosen_probes
 from agent.doctor import Finding, Network, examine
 from agent.errors import LinkError, NotEnrolledError
-from agent.identity import Identity, load_identity
+from agent.identity import Identity, load_identity, pinned_ca
 from agent.settings import AgentSettings
 from agent.transport import HttpTransport, Transport
 from shared import signing
@@ -43,7 +43,7 @@ def check_up(settings: AgentSettings, now: Instant) -> list[Finding]:
         identity = load_identity(settings.state_dir)
     except NotEnrolledError:
         return examine(states, wall_ms=now.wall_ms, network=Network.UNTRIED, has_key=False)
-    transport = HttpTransport(settings.centre or identity.centre, settings.ca_file)
+    transport = HttpTransport(settings.centre or identity.centre, pinned_ca(settings.state_dir, settings.ca_file))
     network = try_network(identity, transport)
     return examine(states, wall_ms=now.wall_ms, network=network, has_key=True)
 

@@ -9,17 +9,30 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import ValidationError
 
 from agent.errors import LinkError
-from agent.identity import Identity
+from agent.identity import Identity, Keeping, has_next_key
+from agent.rotation import rotate
 from agent.spool import Batch, Spool
 from agent.transport import Response, Transport
 from agent.version import VERSION
 from shared import signing
 from shared.clock import Instant
-from shared.wire.v1 import MAX_EVENTS, PATH, Answer, Envelope, Heartbeat, ProbeReport, SpoolReport, dump_line
+from shared.wire.v1 import (
+    MAX_EVENTS,
+    NEW_KEY,
+    PATH,
+    Answer,
+    Envelope,
+    Heartbeat,
+    ProbeReport,
+    SpoolReport,
+    Trust,
+    dump_line,
+)
 
 log = logging.getLogger("yuanjiao.uplink")
 
@@ -40,6 +53,9 @@ class Uplink:
     flush_s: int
     dice: random.Random = field(default_factory=random.Random)
     full: Callable[[], bool] = lambda: False
+    stamp: Callable[[], Mapping[str, Any]] = dict
+    """What else a heartbeat says: the opening hours, and which of the centre's settings are in force."""
+    keeping: Keeping = field(default_factory=Keeping)
     _heartbeat_due_ms: int = 0
     _waiting_since_ms: int | None = None
     _not_before_ms: int = 0
@@ -70,7 +86,7 @@ class Uplink:
         except LinkError as error:
             self._back_off(now, str(error), None)
             return False
-        return self._take(response, batch, now)
+        return self._take(response, batch, body, now)
 
     def _is_due(self, now: Instant) -> bool:
         if now.mono_ms >= self._heartbeat_due_ms:
@@ -89,8 +105,11 @@ class Uplink:
             mono=now.mono_ms,
             boot=now.boot,
             agent=VERSION,
-            spool=SpoolReport(last=depth.last, waiting=depth.waiting, bytes=depth.bytes, full=self.full()),
+            spool=SpoolReport(
+                last=depth.last, waiting=depth.waiting, bytes=depth.bytes, full=self.full(), stream=self.spool.stream
+            ),
             probes=dict(self.reports()),
+            **self.stamp(),
         )
         envelope = Envelope(
             wire=1,
@@ -99,27 +118,82 @@ class Uplink:
             first=batch.first,
             head=batch.head.hex(),
             heartbeat=heartbeat,
+            lease=self.keeping.lease,
+            trust=self.keeping.trust,
         )
         first = dump_line(envelope.model_dump(by_alias=True, exclude_defaults=True) | {"wire": 1})
         return b"\n".join((first, *batch.lines)) + b"\n"
 
-    def _take(self, response: Response, batch: Batch, now: Instant) -> bool:
-        if response.status == 409 and _problem(response).endswith("stream-conflict"):
-            log.error("uplink.stream_disputed stream=%s", batch.stream)
-            self.spool.hold(batch.stream, now)
-        if response.status == 413 and len(batch.lines) > 1:
-            self._max_events = max(1, len(batch.lines) // 2)
+    def _take(self, response: Response, batch: Batch, request: bytes, now: Instant) -> bool:
         if response.status != 200:
-            reason = _problem(response) or f"status {response.status}"
-            self._back_off(now, reason, response.retry_after_s)
+            # What comes over a connection that met no clock may be forged until the centre's signature says otherwise.
+            if response.valid_ms is None:
+                self._heed(response, batch, now)
+            self._back_off(now, _problem(response) or f"status {response.status}", response.retry_after_s)
             return False
         try:
             answer = Answer.model_validate_json(response.body)
         except ValidationError:
             self._back_off(now, "the answer is not from a centre", None)
             return False
+        if response.valid_ms is not None and not self._is_proven(response, answer, request):
+            self._back_off(now, "the clock is wrong and the answer does not prove itself", None)
+            return False
+        self._keep(answer)
         self._acknowledge(answer, batch, now)
+        if NEW_KEY in answer.want:
+            self._rotate()
         return True
+
+    def _heed(self, response: Response, batch: Batch, now: Instant) -> None:
+        """Do what a refusal asks for."""
+        if response.status == 409 and _problem(response).endswith("stream-conflict"):
+            log.error("uplink.stream_disputed stream=%s", batch.stream)
+            self.spool.hold(batch.stream, now)
+        if response.status == 413 and len(batch.lines) > 1:
+            self._max_events = max(1, len(batch.lines) // 2)
+        folder = self.keeping.folder
+        if response.status == 401 and folder is not None and has_next_key(folder):
+            self._rotate()
+
+    def _is_proven(self, response: Response, answer: Answer, request: bytes) -> bool:
+        """Whether the centre itself gave this answer, at a time at which its certificate holds."""
+        if self.identity.centre_key is None or response.valid_ms is None:
+            return False
+        station, key = self.identity.station, self.identity.centre_key
+        try:
+            signing.check_answer(response.proof, key, station=station, request=request, answer=response.body)
+        except signing.BadSignature:
+            return False
+        return response.valid_ms[0] <= answer.time <= response.valid_ms[1]
+
+    def _keep(self, answer: Answer) -> None:
+        """Make lasting what the next push must show. Where the disk refuses, the old goes on: the centre allows it."""
+        try:
+            if answer.lease:
+                self.keeping.keep_lease(answer.lease)
+            if answer.trust is not None and answer.trust.version > self.keeping.trust:
+                self._take_trust(answer.trust)
+        except OSError as error:
+            log.warning("uplink.not_kept error=%s", error)
+
+    def _take_trust(self, trust: Trust) -> None:
+        try:
+            key = self.identity.centre_key or b""
+            signing.check_trust(trust.signature, key, version=trust.version, authorities=trust.authorities)
+        except signing.BadSignature:
+            log.error("uplink.trust_forged version=%d", trust.version)  # noqa: TRY400 - the sender is at fault, not we
+            return
+        self.keeping.keep_trust(trust.version, trust.authorities)
+        log.info("uplink.trust_changed version=%d", trust.version)
+
+    def _rotate(self) -> None:
+        if self.keeping.folder is None:
+            return
+        try:
+            self.identity = rotate(self.identity, self.transport, self.keeping.folder)
+        except (LinkError, OSError) as error:
+            log.warning("uplink.key_not_rotated error=%s", error)
 
     def _acknowledge(self, answer: Answer, batch: Batch, now: Instant) -> None:
         self.spool.acknowledge(batch.stream, answer.stored, now)

@@ -33,6 +33,9 @@ def _init(options: argparse.Namespace, settings: Settings) -> None:
     print(f"{made.name}：{made.townships} 个乡镇（街道），{made.stations} 个终端站点已建立。")
     print("请在 24 小时内打开下面的一次性链接，设置管理员账号：")
     print(made.link)
+    fingerprint = setup.get_fingerprint(settings)
+    if fingerprint:
+        print(f"中心指纹（印在安装单第二行）：{fingerprint}")
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> None:
@@ -72,12 +75,19 @@ def _codes(options: argparse.Namespace, settings: Settings) -> None:
     rows = asyncio.run(setup.make_codes(settings, district_id=options.district, township=options.township))
     text = io.StringIO()
     sheet = csv.writer(text)
-    sheet.writerow(("station", "title", "code"))
-    sheet.writerows(rows)
+    fingerprint = setup.get_fingerprint(settings)
+    sheet.writerow(("station", "title", "code", "fingerprint"))
+    sheet.writerows((*row, fingerprint) for row in rows)
     if options.out is None:
         print(text.getvalue(), end="")
     else:
         options.out.write_text(text.getvalue(), "utf-8-sig")
+
+
+def _renew(options: argparse.Namespace, settings: Settings) -> None:
+    changed = setup.renew(settings, new_authority=options.new_authority)
+    print("证书已更新；运行中的中心会自动换用。" if changed else "证书还在有效期内，不需要更新。")
+    print(f"中心指纹：{setup.get_fingerprint(settings)}")
 
 
 def _link(options: argparse.Namespace, settings: Settings) -> None:
@@ -138,6 +148,10 @@ def _parser() -> argparse.ArgumentParser:
     codes.add_argument("--township", help="只生成一个乡镇的")
     codes.add_argument("--out", type=Path, help="写入文件；不给则打印")
     codes.set_defaults(run=_codes)
+
+    renew = commands.add_parser("renew", help="更新中心的 TLS 证书（运行中的中心每天自动检查）")
+    renew.add_argument("--new-authority", action="store_true", help="预告并逐步换用新的根证书（约半年）")
+    renew.set_defaults(run=_renew)
 
     link = commands.add_parser("link", help="生成一次性登录链接")
     link.add_argument("--district", type=int, default=510802)

@@ -22,15 +22,16 @@ from collector.overview import pages as overview
 from collector.overview import station_pages
 from collector.people import pages as people
 from collector.people.access import require_declared
+from collector.seal import load_seal
 from collector.settings import Settings
 from collector.stations import routes as enrolment
 from collector.tickets import pages as tickets
 from collector.usage import pages as usage
 from collector.web.shell import fit_shell
 from shared.clock import Clock, SystemClock
-from shared.wire.v1 import ENROL_PATH, PATH
+from shared.wire.v1 import ENROL_PATH, PATH, ROTATE_PATH, TRUST_PATH
 
-MACHINE = frozenset({ENROL_PATH, "/healthz", "/readyz", "/openapi.json"})
+MACHINE = frozenset({ENROL_PATH, ROTATE_PATH, TRUST_PATH, "/healthz", "/readyz", "/openapi.json"})
 
 
 class CentreApp(FastAPI):
@@ -49,7 +50,8 @@ class CentreApp(FastAPI):
 
 def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: bool = True) -> FastAPI:
     """The centre as an ASGI application. `with_jobs=False` leaves periodic work to whoever drives the clock."""
-    centre = Centre(settings, Database(settings.database), clock or SystemClock())
+    seal = load_seal(settings.tls_folder)
+    centre = Centre(settings, Database(settings.database), clock or SystemClock(), seal)
     writer = Writer(centre)
     jobs = JobRunner(centre, _list_work(centre, writer))
 

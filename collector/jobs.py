@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from collector import tls
 from collector.alerts import service as alerts
 from collector.alerts.channels.base import Keys
 from collector.areas import queries as areas
@@ -35,8 +36,9 @@ def list_jobs(centre: Centre, ready_since: ReadySince) -> list[Job]:
 
 
 def list_duties(centre: Centre) -> list[Job]:
-    """What every serving process does itself. On SQLite it is the only one and need not tell anybody."""
-    return [] if centre.database.is_sqlite else [Job("intake.attend", 15, lambda _: attend(centre), own=True)]
+    """What every serving process does itself. On SQLite it is the only one and need not tell that it is there."""
+    attending = [] if centre.database.is_sqlite else [Job("intake.attend", 15, lambda _: attend(centre), own=True)]
+    return [*attending, Job("tls.renew", 86_400, lambda _: renew_certificates(centre), own=True)]
 
 
 async def make_months(centre: Centre) -> None:
@@ -110,6 +112,15 @@ async def attend(centre: Centre) -> None:
     """Tell the workers that somebody is here to hear stations."""
     async with centre.database.write() as connection:
         await presence.attend(connection, INTAKE, lease_ms=PRESENCE_MS, now_ms=centre.now_ms)
+
+
+async def renew_certificates(centre: Centre) -> None:
+    """Take the steps that are due, or notice that another process has; stations hear of it at their next push."""
+    folder, settings = tls.Folder(centre.settings.tls_folder), centre.settings
+    if folder.trust.exists():
+        tls.keep_up(folder, names=tls.list_names(settings.public_url, settings.host), now_ms=centre.now_ms)
+    if centre.seal is not None:
+        centre.seal.refresh()
 
 
 async def heard_since(centre: Centre) -> int:

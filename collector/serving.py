@@ -8,7 +8,10 @@ import gc
 import logging
 import os
 import signal
+import ssl
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import uvicorn
 
@@ -21,6 +24,7 @@ from collector.job_runner import JobRunner
 from collector.jobs import heard_since, list_jobs
 from collector.migrate import is_current
 from collector.settings import Settings
+from collector.tls import Folder, serving_context
 from collector.web.deadlines import DeadlineProtocol
 from shared.clock import SystemClock
 
@@ -51,7 +55,16 @@ def serve(settings: Settings) -> None:
             access_log=False,
             log_level="info",
             server_header=False,
+            ssl_context_factory=_speak_tls(settings),
         )
+
+
+def _speak_tls(settings: Settings) -> Callable[[Any, Any], ssl.SSLContext] | None:
+    """How uvicorn comes to its TLS context, None where it speaks plainly."""
+    if not settings.speaks_tls:
+        return None
+    context = serving_context(Folder(settings.tls_folder))
+    return lambda _config, _usual: context
 
 
 def calm_collection() -> None:

@@ -31,6 +31,11 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8440
     public_url: str = "http://127.0.0.1:8440"
+    """How stations and people reach this centre. With `https` this process speaks TLS itself, see `behind_proxy`."""
+    behind_proxy: bool = False
+    """Whether a proxy in front of this process ends TLS. It may use `server.pem` of `tls_dir` as its certificate."""
+    tls_dir: Path | None = None
+    """Keys and certificates of the centre; where none is named, `tls` beside the SQLite database."""
     timezone: str = "Asia/Shanghai"
     heartbeat_s: Annotated[int, Field(ge=1, le=3600)] = 300
     grace_s: Annotated[int, Field(ge=1, le=86_400)] = 600
@@ -66,3 +71,15 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether this process ends TLS itself."""
+        return self.public_url.startswith("https:") and not self.behind_proxy
+
+    @property
+    def tls_folder(self) -> Path:
+        if self.tls_dir is not None:
+            return self.tls_dir
+        driver, _, file = self.database.partition(":///")
+        return Path(file).parent / "tls" if driver.startswith("sqlite") else Path("/var/lib/yuanjiao/tls")

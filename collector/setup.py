@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from uuid import UUID
 
-from collector import registers
+from collector import registers, tls
 from collector.areas import queries as areas
 from collector.areas.queries import AreaKind
 from collector.areas.register import read_register
@@ -22,6 +22,7 @@ from collector.migrate import migrate
 from collector.people import queries as people
 from collector.people import service as accounts
 from collector.people.queries import Role
+from collector.seal import make_key
 from collector.settings import Settings
 from collector.stations import queries as stations
 from collector.stations.register import plant_register
@@ -48,6 +49,7 @@ async def init(settings: Settings, *, district_id: int, name: str, register: byt
     if content is None:
         content = resources.files(registers).joinpath("lizhou_2016.csv").read_bytes()
     townships = read_register(content)
+    prove_centre(settings)
     async with _opened(settings) as database:
         await migrate(database)
         async with database.write() as connection:
@@ -62,6 +64,37 @@ async def init(settings: Settings, *, district_id: int, name: str, register: byt
             token = await accounts.make_link(connection, district_id, first, now_ms=now_ms)
             count = len(await stations.list_stations(connection, district_id))
     return Made(name, len(townships), count, link_address(settings, token))
+
+
+def prove_centre(settings: Settings) -> None:
+    """Make what is missing of the centre's key and, where it speaks TLS itself, of its certificates."""
+    make_key(settings.tls_folder)
+    if settings.speaks_tls:
+        tls.found(tls.Folder(settings.tls_folder), names=names_of(settings), now_ms=wall_ms())
+
+
+def renew(settings: Settings, *, new_authority: bool) -> bool:
+    """Take the steps that are due for certificates; `new_authority` begins the change to a new one.
+
+    Returns whether something changed. A serving centre shows it from the next handshake on.
+    """
+    folder, now_ms = tls.Folder(settings.tls_folder), wall_ms()
+    make_key(folder.path)
+    fresh = not folder.trust.exists()
+    tls.found(folder, names=names_of(settings), now_ms=now_ms)
+    if new_authority:
+        tls.announce(folder, now_ms=now_ms)
+    return tls.keep_up(folder, names=names_of(settings), now_ms=now_ms) or fresh or new_authority
+
+
+def get_fingerprint(settings: Settings) -> str:
+    """What an operator types after the code, empty where the centre has no authority of its own."""
+    folder = tls.Folder(settings.tls_folder)
+    return tls.fingerprint(tls.list_authorities(folder)[0]) if folder.trust.exists() else ""
+
+
+def names_of(settings: Settings) -> list[str]:
+    return tls.list_names(settings.public_url, settings.host)
 
 
 async def import_bundles(settings: Settings, *, files: Sequence[Path], tell: Callable[[str], None]) -> bool:

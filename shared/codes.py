@@ -40,6 +40,17 @@ def pretty(plain: str) -> str:
     return "-".join(plain[start : start + 4] for start in range(0, len(plain), 4))
 
 
+def spell(value: bytes) -> str:
+    """Bytes as a person copies them from paper, five bits a character: `7K4M-9QXT-2HDW-3FJ0`."""
+    number, length = int.from_bytes(value, "big"), len(value) * 8 // 5
+    return pretty("".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(length))))
+
+
+def read_spelling(text: str) -> str:
+    """What a person typed, as `spell` would have written it."""
+    return pretty("".join(text.upper().split()).replace("-", "").translate(_ALIKE))
+
+
 def split(plain: str) -> tuple[str, str]:
     """The look-up part and the secret part."""
     return plain[:_LOOKUP], plain[_LOOKUP:]

@@ -4,6 +4,7 @@ Only lines above `stored` are appended, so a push sent twice, late or in pieces 
 be read is admitted with the reason why: it keeps its place and blocks nothing.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,9 @@ from collector.errors import PushRefusedError
 from shared import chain
 from shared.wire import kinds
 from shared.wire.v1 import Event
+
+
+_SEQ = re.compile(rb'\{"seq":(\d{1,16}),')
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,24 @@ def admit(*, first: int, head: bytes, lines: Sequence[bytes], stored: int, store
         running = _after(running, admitted, is_gap=is_gap)
         expected = admitted.upto + 1
     if not rows:
-        differs = expected - 1 == stored and running != stored_head
+        # A bare heartbeat proves nothing: behind a gap the station does not know the chain itself.
+        differs = bool(lines) and expected - 1 == stored and running != stored_head
         return Admission((), stored, stored_head, conflict=stored if differs else None)
     return Admission(tuple(rows), expected - 1, running)
+
+
+def last_seq(lines: Sequence[bytes]) -> int | None:
+    """Number of the last line as our own agent writes it, None when there is none or it is written otherwise."""
+    found = _SEQ.match(lines[-1]) if lines else None
+    return int(found[1]) if found is not None else None
+
+
+def differs(lines: Sequence[bytes], stored_line: bytes | None) -> bool:
+    """Whether a push whose lines all lie below what is stored tells another history.
+
+    Its last line is compared with the one that is stored under the same number. A gap on either side tells nothing.
+    """
+    return stored_line is not None and lines[-1] != stored_line and b'"kind":"spool.gap"' not in lines[-1]
 
 
 def read_line(line: bytes, expected: int) -> Admitted:

@@ -1,9 +1,10 @@
 """The event log, the streams that number it, and the evidence of events that would not fit.
 
 Event key: `(district, station, stream, seq, month)`; `month` comes from the immutable line (partition key), the
-month that counts for reports is `booked_month`. A stream's
-`before` is where it stood before its last move: an upsert that expects another place changes nothing, which is the
-compare-and-set. Every line is stored; `refused` says why one is not read further.
+month that counts for reports is `booked_month`. A stream's `before` is where it stood before its last move: an upsert
+that expects another place changes nothing, which is the compare-and-set. `told` is how far the station said it had
+written when it left the stream; what lies between `stored` and that is its unknown tail. Every line is stored;
+`refused` says why one is not read further.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table, Text
@@ -20,6 +21,7 @@ streams = Table(
     Column("before", BigInteger, nullable=False, server_default="0"),
     Column("head", Hex, nullable=False),
     number("folded", primary=False),
+    Column("told", BigInteger, nullable=False, server_default="0"),
     at("opened_ms"),
     to_station(),
     postgresql_with={"fillfactor": 50},

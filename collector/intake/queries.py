@@ -1,10 +1,10 @@
 """Every SQL statement of the intake. All of them serve many pushes at once."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, tuple_
+from sqlalchemy import func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db import dialect
@@ -26,32 +26,61 @@ class StreamRow:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The valid key of a station and where its newest state stands (`mono_ms` -1: never heard)."""
+    """The valid key of a station and where its newest state stands (`mono_ms` -1: never heard).
+
+    `ending` are keys that have been followed or revoked, and when each ends; `lease` None: whatever it shows is taken.
+    """
 
     key_id: str
     boot: str
     mono_ms: int
     received_ms: int = 0
+    rotate_ms: int | None = None
+    ending: tuple[tuple[str, int], ...] = ()
+    lease: bytes | None = None
+    lease_before: bytes = b""
+    held_ms: int | None = None
+    spool_stream: str = ""
+    spool_last: int = 0
 
     @property
     def anchors(self) -> dict[str, int]:
         """True epoch ms minus monotonic ms of the present boot, by its name."""
         return {self.boot: self.received_ms - self.mono_ms} if self.boot else {}
 
+    def admits(self, key_id: str, now_ms: int) -> bool:
+        """Whether a push may be signed with this key."""
+        return key_id == self.key_id or any(name == key_id and until > now_ms for name, until in self.ending)
+
 
 async def list_known(connection: AsyncConnection, wanted: Collection[StationKey]) -> dict[StationKey, Known]:
-    """Valid keys and newest state of these stations; those without a valid key are missing."""
+    """Keys and newest state of these stations; those that never had a key are missing."""
     keys, states = station_keys.c, station_states.c
     same = (states.district_id == keys.district_id) & (states.station_id == keys.station_id)
+    place = (states.boot, states.mono_ms, states.received_ms, states.lease, states.lease_before, states.held_ms)
     statement = (
-        select(keys.district_id, keys.station_id, keys.key_id, states.boot, states.mono_ms, states.received_ms)
+        select(keys.district_id, keys.station_id, keys.key_id, keys.revoked_ms, keys.rotate_ms, *place)
+        .add_columns(states.spool_stream, states.spool_last)
         .join_from(station_keys, station_states, same, isouter=True)
-        .where(tuple_(keys.district_id, keys.station_id).in_(list(wanted)), keys.revoked_ms.is_(None))
+        .where(tuple_(keys.district_id, keys.station_id).in_(list(wanted)))
     )
-    rows = (await connection.execute(statement)).all()
-    return {
-        (row[0], row[1]): Known(row[2], row[3] or "", -1 if row[4] is None else row[4], row[5] or 0) for row in rows
-    }
+    found: dict[StationKey, Known] = {}
+    ending: dict[StationKey, tuple[tuple[str, int], ...]] = {}
+    for district_id, station_id, key_id, revoked_ms, rotate_ms, *state in (await connection.execute(statement)).all():
+        station = (district_id, station_id)
+        if revoked_ms is None or station not in found:
+            found[station] = _known("" if revoked_ms is not None else key_id, rotate_ms, state)
+        if revoked_ms is not None:
+            ending[station] = (*ending.get(station, ()), (key_id, revoked_ms))
+    return found | {station: replace(found[station], ending=each) for station, each in ending.items()}
+
+
+def _known(key_id: str, rotate_ms: int, state: Sequence[Any]) -> Known:
+    boot, mono_ms, received_ms, lease, before, held_ms, spool_stream, spool_last = state
+    if boot is None:
+        return Known(key_id, "", -1, rotate_ms=rotate_ms)
+    place = (boot, mono_ms, received_ms, rotate_ms, (), lease, before or b"", held_ms)
+    return Known(key_id, *place, spool_stream, spool_last)
 
 
 async def list_streams(connection: AsyncConnection, wanted: Collection[StreamKey]) -> dict[StreamKey, StreamRow]:
@@ -79,6 +108,16 @@ async def list_anchors(connection: AsyncConnection, wanted: Collection[StationKe
     )
     found: dict[StationKey, dict[str, int]] = {}
     for row in await connection.execute(statement):
+        found.setdefault((row[0], row[1]), {})[row[2]] = row[3]
+    return found
+
+
+async def list_boots(connection: AsyncConnection, wanted: Collection[StationKey]) -> dict[StationKey, dict[str, int]]:
+    """The last monotonic ms heard in every boot of these stations but their present one."""
+    key = tuple_(boots.c.district_id, boots.c.station_id)
+    statement = select(boots.c.district_id, boots.c.station_id, boots.c.boot, boots.c.mono_ms)
+    found: dict[StationKey, dict[str, int]] = {}
+    for row in await connection.execute(statement.where(key.in_(list(wanted)))):
         found.setdefault((row[0], row[1]), {})[row[2]] = row[3]
     return found
 
@@ -131,7 +170,7 @@ async def put_states(connection: AsyncConnection, rows: Sequence[dict[str, Any]]
 def _put_state(connection: AsyncConnection) -> Any:
     fresh = dialect.insert(connection, station_states)
     newer = or_(station_states.c.boot != fresh.excluded.boot, station_states.c.mono_ms < fresh.excluded.mono_ms)
-    kept = {"district_id", "station_id", "first_received_ms"}
+    kept = {"district_id", "station_id", "first_received_ms", "held_ms"}
     changes = {each.name: fresh.excluded[each.name] for each in station_states.c if each.name not in kept}
     return fresh.on_conflict_do_update(
         index_elements=[station_states.c.district_id, station_states.c.station_id], set_=changes, where=newer
@@ -144,9 +183,27 @@ _PUT_STATE = dialect.Hot(_put_state)
 
 
 async def put_anchors(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Remember where a boot lies in true time; its first anchor stays."""
+    """Remember where a boot lies in true time and how far it came; its first anchor stays."""
     if rows:
-        await connection.execute(dialect.insert(connection, boots).on_conflict_do_nothing(), list(rows))
+        fresh = dialect.insert(connection, boots)
+        key = [boots.c.district_id, boots.c.station_id, boots.c.boot]
+        changes = {"mono_ms": fresh.excluded.mono_ms}
+        await connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=changes), list(rows))
+
+
+async def hold_stations(connection: AsyncConnection, wanted: Collection[StationKey], *, now_ms: int) -> None:
+    """Take nothing from these stations until a person decides."""
+    key = tuple_(station_states.c.district_id, station_states.c.station_id)
+    await connection.execute(update(station_states).where(key.in_(list(wanted))).values(held_ms=now_ms))
+
+
+async def put_told(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Remember how far a stream went that its station has left, by its own last word. It may have stored nothing."""
+    if rows:
+        fresh = dialect.insert(connection, streams)
+        key = [streams.c.district_id, streams.c.station_id, streams.c.stream]
+        changes = {"told": fresh.excluded.told}
+        await connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=changes), list(rows))
 
 
 async def get_public_key(connection: AsyncConnection, district_id: int, station_id: int, key_id: str) -> bytes | None:

@@ -22,6 +22,8 @@ from shared.wire.v1 import MAX_PACKED_BYTES, PATH
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
 
+_ASK = signing.ASK_HEADER.lower().encode()
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -38,13 +40,23 @@ class PushDoor:
         try:
             if scope["method"] != "POST":
                 _refuse_method()
-            answer = await self._writer.submit(await self._check(scope, receive))
+            body, received = await self._check(scope, receive)
+            answer = await self._writer.submit(received)
         except PushRefusedError as error:
             await _send(send, error.status, _describe(error), [_PROBLEM, *_retry(error)])
             return
-        await _send(send, 200, answer.model_dump_json().encode(), [_JSON])
+        seal, envelope = self._centre.seal, received.push.envelope
+        if seal is not None and envelope.trust < seal.version:
+            answer = answer.model_copy(update={"trust": seal.trust})
+        content, headers = answer.model_dump_json().encode(), [_JSON]
+        if seal is not None and _asks_proof(scope["headers"]):
+            proof = seal.prove(station=envelope.station, request=body, answer=content)
+            headers.append((signing.PROOF_HEADER.lower().encode(), proof.encode()))
+        await _send(send, 200, content, headers)
 
-    async def _check(self, scope: Scope, receive: Receive) -> Received:
+    async def _check(self, scope: Scope, receive: Receive) -> tuple[bytes, Received]:
+        # Before the body: on a slow link that takes a minute, and the heartbeat was stamped before it was sent.
+        received_ms = self._centre.now_ms
         body = await read_body(receive, limit=MAX_PACKED_BYTES)
         try:
             claim = signing.read_claim(_authorization(scope["headers"]))
@@ -53,11 +65,10 @@ class PushDoor:
             signing.verify(claim, key, method="POST", path=PATH, body=body)
         except signing.BadSignature as error:
             raise PushRefusedError(401, "bad-signature", str(error)) from error
-        received_ms = self._centre.now_ms
         push = unpack(body)
         if push.envelope.station != claim.station:
             raise PushRefusedError(403, "wrong-station", "the envelope names another station than the signature")
-        return Received(district_id, station_id, claim.key_id, push, received_ms)
+        return body, Received(district_id, station_id, claim.key_id, push, received_ms)
 
     async def _key(self, district_id: int, station_id: int, key_id: str) -> bytes:
         name = (district_id, station_id, key_id)
@@ -90,6 +101,10 @@ async def read_body(receive: Receive, *, limit: int) -> bytes:
 
 def _authorization(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     return next((value.decode("latin-1") for name, value in headers if name == b"authorization"), None)
+
+
+def _asks_proof(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return (_ASK, signing.ASK_PROOF.encode()) in headers
 
 
 def _refuse_method() -> None:

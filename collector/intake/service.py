@@ -1,5 +1,6 @@
 """What the intake does: prove who sent a push, and store many pushes in one transaction."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,16 +8,18 @@ from typing import Any
 from collector.db.engine import Connection
 from collector.errors import PushRefusedError
 from collector.intake import queries
-from collector.intake.admission import Admission, Admitted, admit, differs
+from collector.intake.admission import Admission, Admitted, admit, differs, last_seq
 from collector.intake.booking import Booked, book
+from collector.intake.leases import Entropy, Finding, Holder
 from collector.intake.queries import Known, LinePlace, StationKey, StreamKey, StreamRow
 from collector.intake.unpacking import Push
 from shared import chain
 from shared.months import month_of
-from shared.wire.v1 import Answer, Pace
+from shared.wire.v1 import NEW_KEY, Answer, Pace
 
 _CONFLICT = "this stream's history differs from what is stored here; hold it back and open a new stream"
 _REVOKED = "the key of this station is no longer valid; enrol it again with a new code"
+_HELD = "two machines have shown themselves as this station; it is held aside until a person at the centre decides"
 _RACED = "another copy of the centre was writing this stream; send again"
 
 
@@ -49,27 +52,113 @@ class _Group:
 
     known: dict[StationKey, Known]
     streams: dict[StreamKey, StreamRow]
+    holders: dict[StationKey, Holder]
+    entropy: Entropy
     begun: dict[StreamKey, int] = field(default_factory=dict)
     taken: list[tuple[Received, Admission]] = field(default_factory=list)
     lines: dict[LinePlace, bytes] = field(default_factory=dict)
     """What is stored where those pushes end that bring nothing new."""
+    leases: dict[int, bytes] = field(default_factory=dict)
+    states: dict[StationKey, dict[str, Any]] = field(default_factory=dict)
+    boots: dict[tuple[StationKey, str], dict[str, Any]] = field(default_factory=dict)
+    told: dict[StreamKey, dict[str, Any]] = field(default_factory=dict)
+    evidence: list[tuple[Received, str, str]] = field(default_factory=list)
 
 
-async def store(connection: Connection, group: Sequence[Received], *, now_ms: int) -> list[Answer | PushRefusedError]:
+async def store(
+    connection: Connection, group: Sequence[Received], *, now_ms: int, entropy: Entropy = os.urandom
+) -> list[Answer | PushRefusedError]:
     """Append the new lines of these pushes and their stations' newest state; one result for each, in order."""
     known = await queries.list_known(connection, {each.station for each in group})
-    good = [each for each in group if each.station in known and known[each.station].key_id == each.key_id]
-    work = _Group(known, await queries.list_streams(connection, {each.stream for each in good}))
+    good = [each for each in group if each.station in known and known[each.station].admits(each.key_id, now_ms)]
+    streams = await queries.list_streams(connection, {each.stream for each in good})
+    work = _Group(known, streams, await _list_holders(connection, good, known), entropy)
     below = [place for each in good if (place := _end_below(work, each)) is not None]
     work.lines = await queries.list_lines(connection, set(below)) if below else {}
-    admissions = {id(each): _take(work, each) for each in good}
+    admissions = {id(each): _admit(work, each) for each in good}
     lost = await _write_streams(connection, work, now_ms)
     await _write_events(connection, [pair for pair in work.taken if pair[0].stream not in lost], known)
-    await _write_states(connection, [each for each in good if not each.carried], known)
-    for each in good:
-        if admissions[id(each)].conflict is not None:
-            await _keep_evidence(connection, each, admissions[id(each)], now_ms)
+    await _write_states(connection, work, now_ms)
     return [_result(each, admissions.get(id(each)), work, lost=lost, now_ms=now_ms) for each in group]
+
+
+async def _list_holders(
+    connection: Connection, good: Sequence[Received], known: dict[StationKey, Known]
+) -> dict[StationKey, Holder]:
+    """Where each station stands. Its earlier boots are only looked up when it speaks from another one than before."""
+    moved = {each.station for each in good if each.push.envelope.heartbeat.boot != known[each.station].boot}
+    past = await queries.list_boots(connection, moved) if moved else {}
+    holders = {}
+    for station in {each.station for each in good}:
+        each = known[station]
+        earlier = {boot: mono_ms for boot, mono_ms in past.get(station, {}).items() if boot != each.boot}
+        held = each.held_ms is not None
+        holders[station] = Holder(each.boot, each.mono_ms, each.lease, each.lease_before, held, earlier)
+    return holders
+
+
+def _admit(work: _Group, received: Received) -> Admission | None:
+    """Decide on one push: who sent it, which lines are new, what it says of the present. None: it is held aside."""
+    envelope, holder = received.push.envelope, work.holders[received.station]
+    heartbeat, shown = envelope.heartbeat, bytes.fromhex(envelope.lease)
+    finding = holder.judge(boot=heartbeat.boot, mono_ms=heartbeat.mono, shown=shown)
+    if finding is Finding.FORK and not received.carried:
+        holder.held = True
+        work.evidence.append((received, "cloned", f"boot {heartbeat.boot} and boot {holder.boot} go on from one lease"))
+    if holder.held:
+        return None
+    admission = _take(work, received)
+    if admission.conflict is not None:
+        detail = f"stream {envelope.stream} differs at {admission.conflict}"
+        work.evidence.append((received, "stream-conflict", detail))
+    elif finding in {Finding.FRESH, Finding.AHEAD} and not received.carried:
+        if finding is Finding.AHEAD:
+            work.evidence.append((received, "lease-ahead", "this centre has forgotten a lease it gave: an old backup?"))
+        _move(work, received, holder, shown)
+    return admission
+
+
+def _move(work: _Group, received: Received, holder: Holder, shown: bytes) -> None:
+    """Let a station's newest state be what this push says."""
+    envelope = received.push.envelope
+    heartbeat, station = envelope.heartbeat, received.station
+    key = {"district_id": received.district_id, "station_id": received.station_id}
+    if heartbeat.boot != holder.boot:
+        offset_ms = received.received_ms - heartbeat.mono
+        anchor = {"offset_ms": offset_ms, "anchored_ms": received.received_ms}
+        if holder.boot:
+            old = work.boots.get((station, holder.boot), anchor)
+            work.boots[(station, holder.boot)] = old | key | {"boot": holder.boot, "mono_ms": holder.mono_ms}
+        work.boots[(station, heartbeat.boot)] = key | anchor | {"boot": heartbeat.boot, "mono_ms": heartbeat.mono}
+    lease = holder.move(boot=heartbeat.boot, mono_ms=heartbeat.mono, shown=shown, entropy=work.entropy)
+    work.leases[id(received)] = lease
+    newest = heartbeat.spool.stream or envelope.stream
+    _leave(work, received, newest)
+    work.states[station] = key | {
+        "stream": bytes.fromhex(envelope.stream),
+        "boot": heartbeat.boot,
+        "mono_ms": heartbeat.mono,
+        "wall_ms": heartbeat.wall,
+        "received_ms": received.received_ms,
+        "first_received_ms": received.received_ms,
+        "spool_stream": bytes.fromhex(newest),
+        "spool_last": heartbeat.spool.last,
+        "lease": lease,
+        "lease_before": holder.before,
+        "held_ms": None,
+        "heartbeat": heartbeat.model_dump_json(exclude_defaults=True),
+    }
+
+
+def _leave(work: _Group, received: Received, newest: str) -> None:
+    """Remember how far the station had come in the stream it has left for `newest`."""
+    known, before = work.known[received.station], work.states.get(received.station)
+    left = before["spool_stream"].hex() if before else known.spool_stream
+    last = before["spool_last"] if before else known.spool_last
+    if left and left != newest:
+        key = {"district_id": received.district_id, "station_id": received.station_id, "stream": left}
+        fresh = {"stored": 0, "before": 0, "head": chain.START.hex(), "folded": 0, "opened_ms": received.received_ms}
+        work.told[(*received.station, left)] = key | fresh | {"told": last}
 
 
 def _end_below(work: _Group, received: Received) -> LinePlace | None:
@@ -77,9 +166,8 @@ def _end_below(work: _Group, received: Received) -> LinePlace | None:
 
     Such a push repeats what is stored, or it comes from a disk that went back in time or was copied.
     """
-    stands, lines = work.streams.get(received.stream), received.push.lines
-    last = received.push.envelope.first + len(lines) - 1
-    return (*received.stream, last) if stands is not None and lines and last < stands.stored else None
+    stands, last = work.streams.get(received.stream), last_seq(received.push.lines)
+    return (*received.stream, last) if stands is not None and last is not None and last < stands.stored else None
 
 
 def _take(work: _Group, received: Received) -> Admission:
@@ -130,7 +218,11 @@ async def _write_events(
 
 def _has_other_boot(received: Received, admission: Admission, known: Known) -> bool:
     present = received.push.envelope.heartbeat.boot
-    return present != known.boot or received.carried or any(each.event is not None and each.event.boot != present for each in admission.rows)
+    return (
+        present != known.boot
+        or received.carried
+        or any(each.event is not None and each.event.boot != present for each in admission.rows)
+    )
 
 
 def _event_row(received: Received, admitted: Admitted, anchors: dict[str, int]) -> dict[str, Any]:
@@ -158,59 +250,38 @@ def _event_row(received: Received, admitted: Admitted, anchors: dict[str, int]) 
     }
 
 
-async def _write_states(connection: Connection, good: Sequence[Received], known: dict[StationKey, Known]) -> None:
-    states: dict[StationKey, dict[str, Any]] = {}
-    fresh_boots: list[dict[str, Any]] = []
-    places = {station: (each.boot, each.mono_ms) for station, each in known.items()}
-    moved = {each.station for each in good if each.push.envelope.heartbeat.boot != known[each.station].boot}
-    past = await queries.list_anchors(connection, moved) if moved else {}
-    for each in good:
-        heartbeat = each.push.envelope.heartbeat
-        boot, mono_ms = places[each.station]
-        if heartbeat.boot == boot and heartbeat.mono <= mono_ms:
-            continue
-        if heartbeat.boot != boot and heartbeat.boot in past.get(each.station, {}):
-            continue  # a push of an earlier boot that was held up on its way; boots do not come back
-        places[each.station] = (heartbeat.boot, heartbeat.mono)
-        key = {"district_id": each.district_id, "station_id": each.station_id}
-        states[each.station] = key | {
-            "stream": bytes.fromhex(each.push.envelope.stream),
-            "boot": heartbeat.boot,
-            "mono_ms": heartbeat.mono,
-            "wall_ms": heartbeat.wall,
-            "received_ms": each.received_ms,
-            "first_received_ms": each.received_ms,
-            "heartbeat": heartbeat.model_dump_json(exclude_defaults=True),
-        }
-        if heartbeat.boot != boot:
-            offset_ms = each.received_ms - heartbeat.mono
-            anchor = {"boot": heartbeat.boot, "offset_ms": offset_ms, "anchored_ms": each.received_ms}
-            fresh_boots.append(key | anchor)
-    await queries.put_states(connection, list(states.values()))
-    await queries.put_anchors(connection, fresh_boots)
-
-
-async def _keep_evidence(connection: Connection, received: Received, admission: Admission, now_ms: int) -> None:
-    detail = f"stream {received.push.envelope.stream} differs at {admission.conflict}"
-    await queries.add_security_event(
-        connection,
-        received.district_id,
-        station_id=received.station_id,
-        kind="stream-conflict",
-        detail=detail,
-        content=b"\n".join(received.push.lines),
-        now_ms=now_ms,
-    )
+async def _write_states(connection: Connection, work: _Group, now_ms: int) -> None:
+    await queries.put_states(connection, list(work.states.values()))
+    await queries.put_anchors(connection, list(work.boots.values()))
+    await queries.put_told(connection, list(work.told.values()))
+    forked = {received.station for received, kind, _ in work.evidence if kind == "cloned"}
+    if forked:
+        await queries.hold_stations(connection, forked, now_ms=now_ms)
+    for received, kind, detail in work.evidence:
+        await queries.add_security_event(
+            connection,
+            received.district_id,
+            station_id=received.station_id,
+            kind=kind,
+            detail=detail,
+            content=b"\n".join(received.push.lines),
+            now_ms=now_ms,
+        )
 
 
 def _result(
     received: Received, admission: Admission | None, work: _Group, *, lost: set[StreamKey], now_ms: int
 ) -> Answer | PushRefusedError:
-    if admission is None:
+    known = work.known.get(received.station)
+    if known is None or not known.admits(received.key_id, now_ms):
         return PushRefusedError(401, "key-revoked", _REVOKED)
+    if admission is None:
+        return PushRefusedError(409, "held", _HELD, retry_after_s=300)
     if admission.conflict is not None:
         return PushRefusedError(409, "stream-conflict", _CONFLICT)
     if received.stream in lost:
         return PushRefusedError(503, "raced", _RACED, retry_after_s=1)
     row = work.streams.get(received.stream)
-    return Answer(stored=row.stored if row else 0, time=now_ms, pace=Pace())
+    lease = work.leases.get(id(received), b"").hex()
+    due = known.rotate_ms is not None and known.rotate_ms <= now_ms
+    return Answer(stored=row.stored if row else 0, time=now_ms, pace=Pace(), want=[NEW_KEY] if due else [], lease=lease)

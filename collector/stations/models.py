@@ -1,7 +1,11 @@
 """Tables of stations, keys, enrolment codes and the state row.
 
 `station_states` carries no index on its heartbeat columns, so that PostgreSQL keeps its updates HOT; overdue
-stations are found by a scan.
+stations are found by a scan. Its `spool_last` counts in `spool_stream`, the stream the station writes to.
+`lease` is what the station must show next, or else the one before; null: whatever it shows is taken. `held_ms`: two
+machines have shown themselves as this station, and nothing is taken until a person decides. The `mono_ms` of a boot
+is the last one heard, up to date once another boot has followed.
+A key is to be rotated after `rotate_ms`; `revoked_ms` may lie ahead, while its successor is new.
 """
 
 from sqlalchemy import Column, ForeignKeyConstraint, Index, LargeBinary, String, Table, Text, Uuid
@@ -32,6 +36,7 @@ station_keys = Table(
     Column("algorithm", String(20), nullable=False),
     Column("public_key", LargeBinary, nullable=False),
     at("created_ms"),
+    at("rotate_ms"),
     at("revoked_ms", nullable=True),
     to_station(),
 )
@@ -62,6 +67,11 @@ station_states = Table(
     at("wall_ms"),
     at("received_ms"),
     at("first_received_ms"),
+    Column("spool_stream", Hex, nullable=False),
+    number("spool_last", primary=False),
+    Column("lease", LargeBinary, nullable=True),
+    Column("lease_before", LargeBinary, nullable=True),
+    at("held_ms", nullable=True),
     Column("heartbeat", Text, nullable=False),
     to_station(),
     postgresql_with={"fillfactor": 50},
@@ -74,6 +84,7 @@ boots = Table(
     number("station_id"),
     Column("boot", String(36), primary_key=True),
     at("offset_ms"),
+    number("mono_ms", primary=False),
     at("anchored_ms"),
     to_station(),
 )

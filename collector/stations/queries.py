@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, Table, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.areas.models import areas
 from collector.db.numbers import next_number
 from collector.errors import NotFoundError
 from collector.stations.models import enrolment_codes, station_keys, station_states, stations
+
+ROTATE_MS = 365 * 86_400_000
+"""After this time a station is asked for a new key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,10 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class StationState:
-    """The newest picture of a station. `heartbeat` is the JSON text of `shared.wire.v1.Heartbeat`."""
+    """The newest picture of a station. `heartbeat` is the JSON text of `shared.wire.v1.Heartbeat`.
+
+    `held_ms`: since when it is held aside because two machines have shown themselves as this station.
+    """
 
     station_id: int
     stream: str
@@ -49,6 +55,7 @@ class StationState:
     received_ms: int
     first_received_ms: int
     heartbeat: str
+    held_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +119,20 @@ async def get_state(connection: AsyncConnection, district_id: int, station_id: i
 async def add_key(
     connection: AsyncConnection, district_id: int, station_id: int, *, key_id: str, public_key: bytes, now_ms: int
 ) -> None:
-    """Make a key the station's only valid one: any earlier key is revoked at the same moment."""
-    mine = (station_keys.c.district_id == district_id) & (station_keys.c.station_id == station_id)
+    """Make a key the station's only valid one: any earlier key ends at the same moment, and so does a hold."""
+    await end_keys(connection, district_id, station_id, at_ms=now_ms)
+    await insert_key(connection, district_id, station_id, key_id=key_id, public_key=public_key, now_ms=now_ms)
+    await reset_leases(connection, district_id, station_id)
     await connection.execute(
-        update(station_keys).where(mine, station_keys.c.revoked_ms.is_(None)).values(revoked_ms=now_ms)
+        update(stations)
+        .where(stations.c.district_id == district_id, stations.c.station_id == station_id)
+        .values(enrolled_ms=func.coalesce(stations.c.enrolled_ms, now_ms))
     )
+
+
+async def insert_key(
+    connection: AsyncConnection, district_id: int, station_id: int, *, key_id: str, public_key: bytes, now_ms: int
+) -> None:
     await connection.execute(
         insert(station_keys).values(
             district_id=district_id,
@@ -125,37 +141,66 @@ async def add_key(
             algorithm="ed25519",
             public_key=public_key,
             created_ms=now_ms,
+            rotate_ms=now_ms + ROTATE_MS,
         )
     )
-    await connection.execute(
-        update(stations)
-        .where(stations.c.district_id == district_id, stations.c.station_id == station_id)
-        .values(enrolled_ms=func.coalesce(stations.c.enrolled_ms, now_ms))
-    )
 
 
-async def get_key(connection: AsyncConnection, district_id: int, station_id: int, key_id: str) -> bytes | None:
+async def list_keys(
+    connection: AsyncConnection, district_id: int, station_id: int, *, now_ms: int
+) -> dict[str, int | None]:
+    """Names of the valid keys of a station and until when each is valid (None: no end is set)."""
+    statement = select(station_keys.c.key_id, station_keys.c.revoked_ms)
+    rows = await connection.execute(statement.where(*_own(station_keys, district_id, station_id), is_valid(now_ms)))
+    return {row[0]: row[1] for row in rows}
+
+
+async def get_key(
+    connection: AsyncConnection, district_id: int, station_id: int, key_id: str, *, now_ms: int
+) -> bytes | None:
     """Public key under this id, None when it is unknown or revoked."""
-    statement = select(station_keys.c.public_key).where(
-        station_keys.c.district_id == district_id,
-        station_keys.c.station_id == station_id,
-        station_keys.c.key_id == key_id,
-        station_keys.c.revoked_ms.is_(None),
-    )
-    value = (await connection.execute(statement)).scalar()
+    named = station_keys.c.key_id == key_id
+    statement = select(station_keys.c.public_key)
+    value = (
+        await connection.execute(statement.where(*_own(station_keys, district_id, station_id), named, is_valid(now_ms)))
+    ).scalar()
     return None if value is None else bytes(value)
 
 
 async def revoke_key(connection: AsyncConnection, district_id: int, station_id: int, *, now_ms: int) -> None:
+    """End every key of a station: its next push is refused."""
+    await end_keys(connection, district_id, station_id, at_ms=now_ms)
+
+
+async def end_keys(connection: AsyncConnection, district_id: int, station_id: int, *, at_ms: int) -> None:
+    """Let keys that are valid, now or for a while longer, end at this moment at the latest."""
+    later = or_(station_keys.c.revoked_ms.is_(None), station_keys.c.revoked_ms > at_ms)
     await connection.execute(
-        update(station_keys)
-        .where(
-            station_keys.c.district_id == district_id,
-            station_keys.c.station_id == station_id,
-            station_keys.c.revoked_ms.is_(None),
-        )
-        .values(revoked_ms=now_ms)
+        update(station_keys).where(*_own(station_keys, district_id, station_id), later).values(revoked_ms=at_ms)
     )
+
+
+async def order_rotation(connection: AsyncConnection, district_id: int, station_id: int | None, *, now_ms: int) -> None:
+    """Make the keys of one station, or of all, due for rotation."""
+    mine = [station_keys.c.district_id == district_id, station_keys.c.revoked_ms.is_(None)]
+    if station_id is not None:
+        mine.append(station_keys.c.station_id == station_id)
+    await connection.execute(update(station_keys).where(*mine).values(rotate_ms=now_ms))
+
+
+async def reset_leases(connection: AsyncConnection, district_id: int, station_id: int) -> None:
+    """Take whatever lease the station shows next, and hold it aside no longer."""
+    fresh = {"lease": None, "lease_before": None, "held_ms": None}
+    await connection.execute(update(station_states).where(*_own(station_states, district_id, station_id)).values(fresh))
+
+
+def is_valid(now_ms: int) -> ColumnElement[bool]:
+    """Whether a key may still be used."""
+    return or_(station_keys.c.revoked_ms.is_(None), station_keys.c.revoked_ms > now_ms)
+
+
+def _own(table: Table, district_id: int, station_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return table.c.district_id == district_id, table.c.station_id == station_id
 
 
 async def add_code(
@@ -263,4 +308,5 @@ def _states() -> Select[Any]:
         state.received_ms,
         state.first_received_ms,
         state.heartbeat,
+        state.held_ms,
     )

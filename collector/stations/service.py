@@ -15,6 +15,8 @@ from shared import codes
 from shared.signing import key_id
 
 CODE_MS = 72 * 3600 * 1000
+OVERLAP_MS = 24 * 3600 * 1000
+"""How long a key goes on being valid after its successor was accepted."""
 MAX_TRIES = 5
 # A code lives three days and dies after five wrong tries, so its hash needs less stretching than a password's.
 _HASHER = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
@@ -76,6 +78,61 @@ async def enrol(database: Database, *, code: str, public_key: bytes, now_ms: int
                 detail={"key": name},
             )
         return await queries.require_station(connection, found.district_id, found.station_id)
+
+
+async def require_key(database: Database, district_id: int, station_id: int, name: str, *, now_ms: int) -> bytes:
+    """The public key of this name while it is valid. Raises PushRefusedError."""
+    async with database.read() as connection:
+        key = await queries.get_key(connection, district_id, station_id, name, now_ms=now_ms)
+    if key is None:
+        raise PushRefusedError(401, "unknown-key", "this station and key are not valid here; enrol it again")
+    return key
+
+
+async def rotate(database: Database, district_id: int, station_id: int, *, signer: str, new: bytes, now_ms: int) -> int:
+    """Let `new` follow the key `signer`, which stays valid for one day; returns until when. Repeating changes nothing.
+
+    Raises PushRefusedError when another key has followed it already.
+    """
+    name = key_id(new)
+    async with database.write() as connection:
+        valid = await queries.list_keys(connection, district_id, station_id, now_ms=now_ms)
+        if name in valid:
+            return max((until for each, until in valid.items() if each != name and until is not None), default=now_ms)
+        if signer not in valid or valid[signer] is not None:
+            raise PushRefusedError(409, "key-followed", "another key has followed this one; enrol the station again")
+        await queries.end_keys(connection, district_id, station_id, at_ms=now_ms + OVERLAP_MS)
+        await queries.insert_key(connection, district_id, station_id, key_id=name, public_key=new, now_ms=now_ms)
+        await people.record(
+            connection,
+            district_id,
+            person_id=None,
+            action="station.key_rotated",
+            object_=f"station/{station_id}",
+            now_ms=now_ms,
+            detail={"old": signer, "new": name},
+        )
+    return now_ms + OVERLAP_MS
+
+
+async def order_rotation(connection: Connection, district_id: int, station_id: int | None, *, now_ms: int) -> None:
+    """Have one station, or all of the district, make a new key at their next push."""
+    await queries.order_rotation(connection, district_id, station_id, now_ms=now_ms)
+
+
+async def release(
+    connection: Connection, district_id: int, station_id: int, *, now_ms: int, person_id: int | None = None
+) -> None:
+    """A person has decided that a station held aside is one machine after all: whoever pushes next goes on."""
+    await queries.reset_leases(connection, district_id, station_id)
+    await people.record(
+        connection,
+        district_id,
+        person_id=person_id,
+        action="station.released",
+        object_=f"station/{station_id}",
+        now_ms=now_ms,
+    )
 
 
 async def _find(database: Database, lookup: str, secret: str) -> Code:

@@ -26,6 +26,7 @@ class CountedSpool:
 
     waiting: int = BACKLOG
     taken: int = 0
+    stream: str = "a" * 32
 
     def batch(self, *, max_lines: int, max_bytes: int) -> Batch:
         del max_bytes

@@ -130,7 +130,10 @@ def test_a_replaced_pc_ends_the_key_of_the_old_one(bench: Bench) -> None:
     async def valid() -> list[bool]:
         names = [key_id(bytes(load_identity(bench.folder / each).key.verify_key)) for each in ("old", "new")]
         async with centre.database.read() as connection:
-            return [await queries.get_key(connection, LIZHOU, 1, name) is not None for name in names]
+            return [
+                await queries.get_key(connection, LIZHOU, 1, name, now_ms=bench.clock.now().wall_ms) is not None
+                for name in names
+            ]
 
     assert bench.client.portal.call(valid) == [False, True]  # type: ignore[union-attr]
 

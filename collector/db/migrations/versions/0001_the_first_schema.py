@@ -386,6 +386,7 @@ def upgrade() -> None:
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("boot", sa.String(length=36), nullable=False),
         sa.Column("offset_ms", sa.BigInteger(), nullable=False),
+        sa.Column("mono_ms", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("anchored_ms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["district_id", "station_id"],
@@ -513,6 +514,7 @@ def upgrade() -> None:
         sa.Column("algorithm", sa.String(length=20), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("rotate_ms", sa.BigInteger(), nullable=False),
         sa.Column("revoked_ms", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["district_id", "station_id"],
@@ -531,6 +533,11 @@ def upgrade() -> None:
         sa.Column("wall_ms", sa.BigInteger(), nullable=False),
         sa.Column("received_ms", sa.BigInteger(), nullable=False),
         sa.Column("first_received_ms", sa.BigInteger(), nullable=False),
+        sa.Column("spool_stream", sa.LargeBinary(), nullable=False),
+        sa.Column("spool_last", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lease", sa.LargeBinary(), nullable=True),
+        sa.Column("lease_before", sa.LargeBinary(), nullable=True),
+        sa.Column("held_ms", sa.BigInteger(), nullable=True),
         sa.Column("heartbeat", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["district_id", "station_id"],
@@ -567,6 +574,7 @@ def upgrade() -> None:
         sa.Column("before", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("head", sa.LargeBinary(), nullable=False),
         sa.Column("folded", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("told", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("opened_ms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["district_id", "station_id"],
