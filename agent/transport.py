@@ -3,7 +3,7 @@
 With a pinned authority a dead clock does not cut a village off. When the ordinary check of the centre's certificate
 fails on nothing but the time, the connection is made once more without looking at the time; authority and host name
 are still enforced. Such an answer is marked as doubtful: whoever reads it must have the centre's own signature over it
-and must hold the certificate's dates against the signed time (decision 0013).
+and must hold the certificate's dates against the signed time (decision 0016).
 """
 
 import ssl

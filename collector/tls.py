@@ -3,7 +3,7 @@
 A folder holds an authority (20 years) and the certificate it gives this server (2 years). `trust.json` says which
 authority signs and which ones stations shall trust; replacing that file is the only step of a change, so a power cut
 leaves the old state or the new one. A later authority is also signed by the one before it, and the server shows that
-too: a station that slept through a whole change still finds its way (decision 0013).
+too: a station that slept through a whole change still finds its way (decision 0016).
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Finds out when two machines live under one station's identity: the lease ratchet (decision 0014). Pure.
+"""Finds out when two machines live under one station's identity: the lease ratchet (decision 0017). Pure.
 
 Every accepted push is given a fresh lease, kept by the station before it is used; the next push shows it. A lost answer
 makes a station show the one before: that is allowed, and makes the newer one void. So where a disk was copied, one of
