@@ -22,6 +22,9 @@ log = logging.getLogger("yuanjiao.session")
 
 MAX_LINE = 32 * 1024
 MAX_PEERS = 8
+MAX_OF_ONE = 2
+"""Connections of one user; a third takes the place of the oldest, so that nobody locks out the others."""
+
 RATE = 64 * 1024
 BURST = 512 * 1024
 """Bytes a second that are read from one user in the long run, and at once."""
@@ -139,6 +142,9 @@ class Listener:
                 self._stop.wait(_TURN_S / 5)
                 return
             link.setblocking(False)
+            theirs = [peer for peer in self.peers if peer.uid == uid]
+            if len(theirs) >= MAX_OF_ONE:
+                self._part(theirs[0])
             self.allowances.setdefault(uid, Allowance(self.clock.now().mono_ms)).level -= _LEAST_COST
             self.peers.append(Peer(link, uid, pid))
             log.info("session.joined uid=%s pid=%s", uid, pid)

@@ -13,17 +13,19 @@ echo 'Making a clean Debian …'
 mmdebstrap --quiet --variant=minbase --include=systemd bookworm "$root"
 cp "$package" "$root/agent.deb"
 mount -t proc proc "$root/proc"
-trap 'umount "$root/proc"; rm -rf "$root"' EXIT
+trap 'umount "$root/proc"; rm -rf "$root" "$root.log"' EXIT
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"; }
 say() { echo "$(($(date +%s) - began)) s: $*"; }
 
-inside apt-get install --yes --quiet=2 --no-install-recommends ./agent.deb > /dev/null 2>&1
+loud() { "$@" > "$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; exit 1; }; }
+
+loud inside apt-get install --yes --quiet=2 --no-install-recommends ./agent.deb
 say 'installed'
 inside yuanjiao-agent --help > /dev/null
 inside yuanjiao-agent doctor | grep -q '本站还没有密钥'
 say 'doctor speaks'
 inside sh -c 'mkdir -p /var/lib/yuanjiao/spool && echo kept > /var/lib/yuanjiao/spool/spool.db'
-inside apt-get install --yes --quiet=2 --reinstall ./agent.deb > /dev/null 2>&1
+loud inside apt-get install --yes --quiet=2 --reinstall ./agent.deb
 test "$(cat "$root/var/lib/yuanjiao/spool/spool.db")" = kept
 say 'an upgrade keeps the spool'
 inside dpkg --remove yuanjiao-agent > /dev/null
