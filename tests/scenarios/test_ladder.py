@@ -27,7 +27,7 @@ def goes_to(district: District, text: str) -> None:
 def breaks(district: District) -> None:
     """The lamp of a projector fails on Thursday 10 September 2026, at nine in the morning."""
     station = district.station(AIGUO)
-    station.reports("projector", reachable=True, power="on", faults={"lamp": "error"}, lamp_hours=3980)
+    station.reports("projector", reachable=True, power="on", faults={"lamp": "error"})
     district.passes(hours=1, step_s=300)
 
 
