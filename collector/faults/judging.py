@@ -14,6 +14,7 @@ from collector.faults.views import count_received, with_peers
 
 log = logging.getLogger("yuanjiao.faults")
 
+NEVER = "never_seen"
 _UPLINK_HOLD = Hold(open_ms=3_600_000)
 _FAILED_HOLD = Hold(close_ms=600_000)
 _UPLINK_AT_LEAST = 3
@@ -60,7 +61,7 @@ def judge_district(scene: Scene, rules: Mapping[str, Rule]) -> dict[Key, Standin
         for rule in rules.values():
             sheet.put(_judge_station(view, rule, limits[rule.name], scene, sheet))
     stands = judge_areas(
-        [scene.places[view.station_id] for view in views if view.expected_on],
+        [scene.places[view.station_id] for view in views if view.expected_on and view.is_heard],
         scene.old,
         sheet.stands,
         district=scene.district,
@@ -79,8 +80,10 @@ def _judge_station(view: View, rule: Rule, limits: Limits, scene: Scene, sheet: 
     """What stands of one rule at one station. Of a station not heard for long nothing but its silence is judged."""
     subject = station_subject(view.station_id)
     before = scene.old.get((subject, rule.name))
+    if not view.is_heard and rule.name != NEVER:
+        return before
     overdue_ms = view.received_ms + (view.period_s + view.grace_s) * 1000
-    if rule.name != SILENT and scene.now_ms >= overdue_ms:
+    if rule.name not in {SILENT, NEVER} and scene.now_ms >= overdue_ms:
         return before
     try:
         finding = rule.judge(view, limits, scene.now_ms)

@@ -1,7 +1,7 @@
 """Every SQL statement of findings, of courseware arrivals and of reported outages."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from collector.db.dialect import insert
 from collector.db.numbers import next_number
 from collector.faults.models import arrivals, findings, outages
-from collector.faults.rules.base import Category, Severity
+from collector.faults.rules.base import Category, Severity, Suspicion
 from collector.faults.standing import Key, Standing
+from collector.intake.models import security_events
 
 _AT_ONCE = 500
+_EVIDENCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,19 @@ async def put_arrivals(connection: AsyncConnection, district_id: int, rows: Sequ
         set_={"last_ms": statement.excluded.last_ms, "gaps": statement.excluded.gaps},
     )
     await connection.execute(statement, [{"district_id": district_id, **asdict(row)} for row in rows])
+
+
+async def list_suspicions(connection: AsyncConnection, district_id: int, *, since_ms: int) -> dict[int, Suspicion]:
+    """What did not fit since then, by station, among the newest evidence of the district: a flood costs no more."""
+    each = security_events.c
+    statement = select(each.station_id, each.at_ms, each.kind).where(each.district_id == district_id)
+    found: dict[int, Suspicion] = {}
+    for station_id, at_ms, kind in await connection.execute(statement.order_by(each.event_id.desc()).limit(_EVIDENCE)):
+        if station_id is None or at_ms < since_ms:
+            continue
+        known = found.get(station_id, Suspicion(0, kind, at_ms))
+        found[station_id] = replace(known, count=known.count + 1)
+    return found
 
 
 async def list_outages(connection: AsyncConnection, district_id: int, *, now_ms: int) -> list[Outage]:

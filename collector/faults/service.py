@@ -1,7 +1,8 @@
 """What the faults domain does: it judges every station of a district and keeps what it finds."""
 
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import cache
+from typing import TypedDict, Unpack
 
 from collector.areas import queries as areas
 from collector.areas.queries import AreaKind
@@ -11,12 +12,23 @@ from collector.faults.areas import Place
 from collector.faults.cards import AREA_CARDS
 from collector.faults.judging import Scene, judge_district
 from collector.faults.outages import excuse, list_excused
-from collector.faults.rules.base import Card, Rule
+from collector.faults.rules.base import Card, Rule, Suspicion, View
 from collector.faults.standing import Change, Key, Standing, area_subject, list_differences, station_subject
-from collector.faults.views import make_view, note_arrival
+from collector.faults.views import make_unheard_view, make_view, note_arrival
 from collector.stations import queries as stations
-from collector.stations.queries import Station
+from collector.stations.queries import Station, StationState
 from shared.discover import discover
+
+_SUSPECT_MS = 8 * 86_400_000
+"""Longer than any rule looks back."""
+
+
+class _Centre(TypedDict):
+    """What holds for every station alike."""
+
+    ready_since_ms: int
+    period_s: int
+    grace_s: int
 
 
 @cache
@@ -49,24 +61,16 @@ async def judge(
     old = await queries.list_findings(connection, district_id)
     known = await queries.list_arrivals(connection, district_id)
     states = await stations.list_states(connection, district_id)
-    heard = [
-        each
-        for each in await stations.list_stations(connection, district_id)
-        if each.enrolled_ms is not None and each.station_id in states
-    ]
-    look = partial(make_view, ready_since_ms=ready_since_ms, period_s=period_s, grace_s=grace_s)
+    enrolled = [each for each in await stations.list_stations(connection, district_id) if each.enrolled_ms is not None]
+    centre = _Centre(ready_since_ms=ready_since_ms, period_s=period_s, grace_s=grace_s)
+    suspicions = await queries.list_suspicions(connection, district_id, since_ms=now_ms - _SUSPECT_MS)
     views = [
-        look(
-            each,
-            states[each.station_id],
-            known.get(each.station_id),
-            open_rules=_open_rules(old, each.station_id),
-        )
-        for each in heard
+        _look(each, states.get(each.station_id), known.get(each.station_id), old, suspicions, **centre)
+        for each in enrolled
     ]
     scene = Scene(
         views=excuse(views, await list_excused(connection, district_id, now_ms=now_ms)),
-        places={each.station_id: _place(each) for each in heard},
+        places={each.station_id: _place(each) for each in enrolled},
         old=old,
         district=await _district_subject(connection, district_id),
         limits=await _limits(connection, district_id),
@@ -81,6 +85,21 @@ async def judge(
     noted = [note_arrival(view, known.get(view.station_id)) for view in views]
     await queries.put_arrivals(connection, district_id, [each for each in noted if each is not None])
     return list_differences(old, new)
+
+
+def _look(
+    station: Station,
+    state: StationState | None,
+    arrivals: queries.Arrivals | None,
+    old: Mapping[Key, Standing],
+    suspicions: Mapping[int, Suspicion],
+    **centre: Unpack[_Centre],
+) -> View:
+    open_rules = _open_rules(old, station.station_id)
+    if state is None:
+        return make_unheard_view(station, enrolled_ms=station.enrolled_ms or 0, open_rules=open_rules, **centre)
+    suspicion = suspicions.get(station.station_id)
+    return make_view(station, state, arrivals, open_rules=open_rules, suspicion=suspicion, **centre)
 
 
 def _open_rules(old: Mapping[Key, Standing], station_id: int) -> frozenset[str]:

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from collector.faults.queries import Arrivals
-from collector.faults.rules.base import Peers, View, read_states
+from collector.faults.rules.base import Peers, Suspicion, View, read_states
 from collector.stations.queries import Station, StationState
 from shared.wire.states import CoursewareState
 
@@ -27,12 +27,14 @@ def make_view(
     arrivals: Arrivals | None,
     *,
     open_rules: frozenset[str],
+    suspicion: Suspicion | None,
     ready_since_ms: int,
     period_s: int,
     grace_s: int,
 ) -> View:
     """The view of one station, without its peers."""
-    probes = _probes(state.heartbeat)
+    heartbeat: Mapping[str, Any] = json.loads(state.heartbeat)
+    probes: Mapping[str, Any] = heartbeat.get("probes", {})
     states = read_states({name: each.get("state", {}) for name, each in probes.items() if each.get("status") == "ok"})
     gaps = () if arrivals is None else arrivals.gaps
     return View(
@@ -49,8 +51,35 @@ def make_view(
         last_file_ms=_last_file(state, states, arrivals),
         median_gap_ms=round(median(gaps)) if len(gaps) >= _GAPS_NEEDED else None,
         failing=_failing(probes),
+        waiting=heartbeat.get("spool", {}).get("waiting"),
+        suspicion=suspicion,
         open=open_rules,
         **states,
+    )
+
+
+def make_unheard_view(
+    station: Station,
+    *,
+    enrolled_ms: int,
+    open_rules: frozenset[str],
+    ready_since_ms: int,
+    period_s: int,
+    grace_s: int,
+) -> View:
+    """The view of a station that has been enrolled and has never spoken since."""
+    return View(
+        station_id=station.station_id,
+        title=station.title,
+        township=station.township,
+        received_ms=enrolled_ms,
+        first_received_ms=enrolled_ms,
+        wall_ms=enrolled_ms,
+        ready_since_ms=ready_since_ms,
+        period_s=period_s,
+        grace_s=grace_s,
+        is_heard=False,
+        open=open_rules,
     )
 
 
@@ -84,11 +113,6 @@ def note_arrival(view: View, before: Arrivals | None) -> Arrivals | None:
     if gap_ms < _BATCH_MS:
         return None
     return Arrivals(view.station_id, last_ms, (*before.gaps, gap_ms)[-_GAPS_KEPT:])
-
-
-def _probes(heartbeat: str) -> Mapping[str, Any]:
-    probes: Mapping[str, Any] = json.loads(heartbeat).get("probes", {})
-    return probes
 
 
 def _failing(probes: Mapping[str, Any]) -> Mapping[str, str] | None:

@@ -81,12 +81,23 @@ class Peers:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspicion:
+    """What of a station did not fit lately: how many pushes, the kind of the newest, and when it came."""
+
+    count: int
+    kind: str
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One station as the centre sees it now. A probe that is not installed or says nothing is None.
 
     `wall_ms` is what the station believed when its newest heartbeat arrived at `received_ms`; `last_file_ms` is when
     its newest courseware came, by the centre's clock; `median_gap_ms` how far apart its files used to come. `failing`
     are the sensors that failed, with their errors; None while the station has told of no sensor yet.
+    A station not `is_heard` has been enrolled at `received_ms` and never spoken since; `waiting` counts the lines it
+    holds that the centre has not stored.
     """
 
     station_id: int
@@ -103,6 +114,9 @@ class View:
     median_gap_ms: int | None = None
     peers: Peers = Peers()
     failing: Mapping[str, str] | None = None
+    is_heard: bool = True
+    waiting: int | None = None
+    suspicion: Suspicion | None = None
     open: frozenset[str] = frozenset()
     courseware: CoursewareState | None = None
     playback: PlaybackState | None = None
@@ -220,6 +234,7 @@ def sample_view(**changes: Any) -> View:
         "period_s": 300,
         "grace_s": 600,
         "failing": {},
+        "waiting": 0,
     }
     return View(**{**values, **changes, **read_states(changes)})
 

@@ -14,6 +14,7 @@ from collector.faults.areas import Place
 from collector.faults.judging import Scene, judge_district
 from collector.faults.rules.base import Category, Rule, Severity, View, sample_view
 from collector.faults.standing import Standing
+from collector.intake import queries as intake
 from collector.stations.models import station_states
 from tests.watching import GRACE_S, MINUTE_MS, PERIOD_S, Watch, watch
 
@@ -215,3 +216,30 @@ def test_a_sensor_that_fails_is_told_by_name_after_three_periods() -> None:
     (row,) = judge_district(_scene(failing, failing.received_ms), {"probe_failing": rule}).values()
     assert not row.open
     assert rule.finding(row.facts) == "读不到这些数据：声音、投影机（no server）"
+
+
+def test_an_enrolled_station_that_never_spoke_is_no_part_of_its_township() -> None:
+    rules = service.list_rules()
+    opening = rules["never_seen"].samples[0]
+    stands = judge_district(_scene(opening.view, opening.now_ms), rules)
+    assert set(stands) == {("station/17", "never_seen")}
+
+
+def test_evidence_against_a_station_is_counted_and_soon_told(database_url: str) -> None:
+    async def story() -> list[tuple[str, int | None, Any]]:
+        async with watch(database_url) as district:
+            async with district.database.write() as connection:
+                for _ in range(2):
+                    await intake.add_security_event(
+                        connection,
+                        district.district.district_id,
+                        station_id=2,
+                        kind="stream-conflict",
+                        detail="",
+                        content=None,
+                        now_ms=district.now_ms,
+                    )
+            await district.run(1)
+            return [(row.rule, row.station_id, row.facts["count"]) for row in (await district.findings()).values()]
+
+    assert asyncio.run(story()) == [("tamper", 2, 2)]

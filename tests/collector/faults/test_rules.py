@@ -22,13 +22,16 @@ def test_the_first_rules_are_all_there() -> None:
         "display_disconnected",
         "download_stalled",
         "lamp_end_of_life",
+        "never_seen",
         "probe_failing",
         "projector_error",
         "projector_left_on",
         "projector_unreachable",
         "satellite_silent",
         "silent_playback",
+        "spool_stuck",
         "station_silent",
+        "tamper",
     }
 
 

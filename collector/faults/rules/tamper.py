@@ -1,0 +1,69 @@
+"""What a station sent does not fit what it sent before: a copied disk, or records changed by hand."""
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from collector.faults.rules.base import (
+    SAMPLE_MS,
+    Category,
+    Facts,
+    Finding,
+    Limits,
+    Rule,
+    Sample,
+    Severity,
+    Suspicion,
+    Translate,
+    View,
+    sample_view,
+    when,
+)
+
+NAME = "tamper"
+_DAY_MS = 86_400_000
+
+
+class TamperLimits(Limits):
+    """Opens on evidence of the last `open_days`, closes when there has been none for `close_days` (at most 8)."""
+
+    open_days: float = Field(default=1, gt=0, le=8)
+    close_days: float = Field(default=7, gt=0, le=8)
+
+
+def judge(view: View, limits: TamperLimits, now_ms: int) -> Finding | None:
+    suspicion = view.suspicion
+    if suspicion is None:
+        return None
+    days = limits.close_days if view.is_open(NAME) else limits.open_days
+    if now_ms - suspicion.last_ms >= days * _DAY_MS:
+        return None
+    return Finding({"count": suspicion.count, "kind": suspicion.kind, "last_ms": suspicion.last_ms})
+
+
+def fill(facts: Facts, translate: Translate) -> Mapping[str, str]:
+    return {"count": str(facts["count"]), "last": when(facts["last_ms"], translate)}
+
+
+def _suspect(days: int) -> View:
+    return sample_view(suspicion=Suspicion(2, "stream-conflict", SAMPLE_MS - days * _DAY_MS))
+
+
+RULE = Rule(
+    name=NAME,
+    title="记录前后对不上",
+    text="近日有 {count} 次上报与以前的记录对不上，最近一次是 {last}，可能是复制了硬盘或改动了数据",
+    hint_plain="请不要改动监测程序的文件。换过硬盘、用过一键还原的，请告诉骨干操作员。",
+    hint_backbone="问清是否克隆过硬盘、还原过系统；确有其事的，请区中心给这台主机重新登记；不明原因的上报区中心。",
+    category=Category.SOFTWARE,
+    severity=Severity.MAJOR,
+    limits=TamperLimits,
+    fill=fill,
+    judge=judge,
+    samples=(
+        Sample(view=_suspect(0), now_ms=SAMPLE_MS, when_closed=True, when_open=True),
+        Sample(view=_suspect(3), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
+        Sample(view=_suspect(8), now_ms=SAMPLE_MS, when_closed=False, when_open=False),
+        Sample(view=sample_view(), now_ms=SAMPLE_MS, when_closed=False, when_open=False),
+    ),
+)
