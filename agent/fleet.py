@@ -104,7 +104,7 @@ def run_fleet(plan: Plan, berths: Sequence[Berth], clock: Clock, tell: Callable[
     def join(berth: Berth) -> None:
         if stop.is_set():
             return
-        station = _join(plan, berth, clock.now(), transport, troubled.get(berth.station, {}))
+        station = join_station(plan, berth, clock.now(), transport, troubled.get(berth.station, {}))
         until_ms = clock.now().mono_ms + _PATIENCE_MS
         while not stop.is_set() and station.agent.spool.depth().waiting > 0 and clock.now().mono_ms < until_ms:
             station.tick(clock.now())
@@ -130,7 +130,9 @@ def _troubled(plan: Plan, berths: Sequence[Berth]) -> dict[str, dict[str, Any]]:
     return dict(zip(ranked, troubles, strict=False))
 
 
-def _join(plan: Plan, berth: Berth, real: Instant, transport: HttpTransport, trouble: dict[str, Any]) -> VirtualStation:
+def join_station(
+    plan: Plan, berth: Berth, real: Instant, transport: HttpTransport, trouble: dict[str, Any]
+) -> VirtualStation:
     folder = plan.folder / berth.station.replace("/", "-")
     enrol(berth.code, centre=plan.centre, transport=transport, state_dir=folder)
     digest = hashlib.sha256(f"{plan.seed}/{berth.station}".encode()).hexdigest()

@@ -32,7 +32,7 @@ CONNECTIONS = 64
 STATIONS = 256
 
 
-async def _plant(url: str, key: SigningKey) -> None:
+async def plant_stations(url: str, key: SigningKey) -> None:
     database = Database(url)
     await migrate(database)
     await plant_district(database, {"宝轮镇": [f"{each}村" for each in range(STATIONS)]})
@@ -43,7 +43,7 @@ async def _plant(url: str, key: SigningKey) -> None:
     await database.close()
 
 
-def _queues(key: SigningKey, pushes: int, events: int) -> list[list[bytes]]:
+def build_queues(key: SigningKey, pushes: int, events: int) -> list[list[bytes]]:
     """Requests for each connection; a station's pushes stay on one connection, in order."""
     fleet = [LoadStation(f"{LIZHOU}/{each}", key, os.urandom(16).hex()) for each in range(1, STATIONS + 1)]
     rounds = max(1, pushes // STATIONS)
@@ -78,7 +78,7 @@ def _wait(port: int) -> None:
     raise TimeoutError("the server did not start")
 
 
-def _measure(target: str, url: str, queues: list[list[bytes]]) -> tuple[Outcome, float, float]:
+def measure(target: str, url: str, queues: list[list[bytes]]) -> tuple[Outcome, float, float]:
     """Outcome, server CPU in µs a push, and its RSS in MiB."""
     with serve_centre(target, url) as (port, process):
         before = process.cpu_times()
@@ -91,10 +91,10 @@ def _measure(target: str, url: str, queues: list[list[bytes]]) -> tuple[Outcome,
 
 def _bench(name: str, url: str, *, pushes: int, events: int) -> None:
     key = SigningKey.generate()
-    asyncio.run(_plant(url, key))
-    queues = _queues(key, pushes, events)
-    bare, _, _ = _measure("bare", url, queues)
-    outcome, cpu_us, rss = _measure("centre", url, queues)
+    asyncio.run(plant_stations(url, key))
+    queues = build_queues(key, pushes, events)
+    bare, _, _ = measure("bare", url, queues)
+    outcome, cpu_us, rss = measure("centre", url, queues)
     notes = {"p50_ms": round(outcome.p50_ms, 1), "p99_ms": round(outcome.p99_ms, 1), "bad": outcome.bad}
     notes |= {"bare": round(bare.rate), "server_cpu_us": round(cpu_us), "rss_mib": round(rss)}
     emit(f"intake.{name}", outcome.rate, "pushes/s", ratio=outcome.rate / bare.rate, **notes)

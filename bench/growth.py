@@ -1,0 +1,123 @@
+"""Intake as the event log grows: pushes a second with so many events stored before.
+
+The `ratio` is to the same figure with the smallest log, each divided by a bare application's in the same minute, since
+machines are noisy. A past of twelve months is loaded by the database itself. Usage:
+`python -m bench.growth [--rows 0,10000000,50000000] [--pushes 10000] [--only sqlite]`.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+
+from nacl.signing import SigningKey
+from sqlalchemy import text
+
+from bench.intake import STATIONS, build_queues, measure, plant_stations
+from bench.report import emit
+from collector.db.engine import Database
+from collector.db.sqlite_file import sqlite_path
+from collector.storage import queries as storage
+from shared.months import previous_month
+from tests.districts import LIZHOU
+from tests.postgres import start_postgres
+
+NEWEST = 202609
+STREAM = bytes(range(16))
+LINE = b'{"seq":1,"kind":"playback.progress","at":1780000000000,"boot":"' + b"b" * 32 + b'","mono":1,"data":{"title":"'
+LINE += "油橄榄丰产栽培 第1讲".encode() * 6 + b'"}}'
+
+
+def list_months() -> list[int]:
+    """The twelve months the past lies in, oldest first."""
+    months = [NEWEST]
+    while len(months) < 12:
+        months.append(previous_month(months[-1]))
+    return months[::-1]
+
+
+async def _load_postgres(url: str, rows: int) -> None:
+    """A month a transaction, each into its own partition."""
+    database = Database(url)
+    each = rows // STATIONS
+    for order, month in enumerate(list_months()):
+        async with database.write() as connection:
+            await storage.add_month(connection, month)
+            await connection.execute(
+                text(
+                    f"INSERT INTO events SELECT {LIZHOU}, station, :stream, seq, {month}, 'playback.progress',"  # noqa: S608 - our own numbers
+                    f" 1780000000000, 1780000000000, {month}, false, 1780000000000, :line, NULL"
+                    f" FROM generate_series(1, {STATIONS}) station,"
+                    f" generate_series({each * order // 12 + 1}, {each * (order + 1) // 12}) seq"
+                ),
+                {"stream": STREAM, "line": LINE},
+            )
+    async with database.write() as connection:
+        await connection.execute(text("ANALYZE events"))
+    await database.close()
+
+
+def _load_sqlite(path: Path, rows: int) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("PRAGMA cache_size=-400000")
+        months = ",".join(f"({order},{month})" for order, month in enumerate(list_months()))
+        connection.execute(
+            f"WITH RECURSIVE s(station) AS (SELECT 1 UNION ALL SELECT station + 1 FROM s WHERE station < {STATIONS}),"  # noqa: S608 - our own numbers
+            f" n(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < {rows // STATIONS}),"
+            f" m(place, month) AS (VALUES {months})"
+            " INSERT INTO events SELECT ?, station, ?, seq, month, 'playback.progress', 1780000000000, 1780000000000,"
+            " month, 0, 1780000000000, ?, NULL"
+            f" FROM s CROSS JOIN n JOIN m ON place = (seq - 1) * 12 / {max(1, rows // STATIONS)}",
+            (LIZHOU, STREAM, LINE),
+        )
+        connection.commit()
+
+
+def _measure(name: str, url: str, rows: int, pushes: int) -> float:
+    """Pushes a second, as a share of what a bare application answers."""
+    key = SigningKey.generate()
+    asyncio.run(plant_stations(url, key))
+    began = time.monotonic()
+    path = sqlite_path(url)
+    if path is not None and rows:
+        _load_sqlite(path, rows)
+    if path is None:
+        asyncio.run(_load_postgres(url, rows))
+    loaded_s = time.monotonic() - began
+    queues = build_queues(key, pushes, 5)
+    bare, _, _ = measure("bare", url, queues)
+    outcome, cpu_us, _ = measure("centre", url, queues)
+    notes = {"p99_ms": round(outcome.p99_ms, 1), "bad": outcome.bad, "server_cpu_us": round(cpu_us)}
+    notes |= {"bare": round(bare.rate), "rows": rows, "loaded_s": round(loaded_s)}
+    emit(f"growth.{name}.at", outcome.rate, "pushes/s", ratio=outcome.rate / bare.rate, **notes)
+    return outcome.rate / bare.rate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", default="0,10000000,50000000", help="events stored before, separated by commas")
+    parser.add_argument("--pushes", type=int, default=10_000)
+    parser.add_argument("--only", choices=("sqlite", "postgres"))
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {1})
+    sizes = sorted(int(each) for each in options.rows.split(","))
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        urls = {}
+        if options.only != "postgres":
+            urls["sqlite"] = {rows: f"sqlite+aiosqlite:///{folder}/growth{rows}.db" for rows in sizes}
+        if options.only != "sqlite":
+            server = stack.enter_context(start_postgres())
+            urls["postgres"] = {rows: server.create(f"growth{rows}") for rows in sizes}
+        for name, by_size in urls.items():
+            shares = {rows: _measure(name, url, rows, options.pushes) for rows, url in by_size.items()}
+            worst = min(shares.values()) / shares[sizes[0]]
+            emit(f"growth.{name}", worst, "of the figure at the smallest log", ratio=worst, limit=0.8)
+
+
+if __name__ == "__main__":
+    main()
