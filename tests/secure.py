@@ -55,7 +55,7 @@ class SecureCentre:
 def secure_centre(
     folder: Path, database_url: str, clock: ManualClock, *, name: str = "127.0.0.1"
 ) -> Iterator[SecureCentre]:
-    """A centre whose clock and whose certificates' dates are `clock`'s; `name` is what its certificate is made out to."""
+    """A centre that lives, with its certificates, in the time of `clock`; its certificate is made out to `name`."""
     port = _free_port()
     certificates = Folder(folder / "tls")
     settings = Settings(
