@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from collector import health
 from collector.centre import Centre
 from collector.db.engine import Database
+from collector.directions import routes as directions
 from collector.intake.routes import PushDoor
 from collector.intake.writer import Writer
 from collector.job_runner import Job, JobRunner
@@ -29,9 +30,10 @@ from collector.tickets import pages as tickets
 from collector.usage import pages as usage
 from collector.web.shell import fit_shell
 from shared.clock import Clock, SystemClock
+from shared.wire.directions import SETTINGS_PATH
 from shared.wire.v1 import ENROL_PATH, PATH, ROTATE_PATH, TRUST_PATH
 
-MACHINE = frozenset({ENROL_PATH, ROTATE_PATH, TRUST_PATH, "/healthz", "/readyz", "/openapi.json"})
+MACHINE = frozenset({ENROL_PATH, ROTATE_PATH, TRUST_PATH, SETTINGS_PATH, "/healthz", "/readyz", "/openapi.json"})
 
 
 class CentreApp(FastAPI):
@@ -71,7 +73,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
     app.state.writer = writer
     app.state.jobs = jobs
     fit_shell(app, public_url=settings.public_url, zone=settings.zone)
-    for part in (enrolment, health, people, overview, station_pages, tickets, usage):
+    for part in (enrolment, directions, health, people, overview, station_pages, tickets, usage):
         app.include_router(part.router)
     require_declared(app, machine=MACHINE)
     return app

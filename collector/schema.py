@@ -5,6 +5,7 @@ from collector.areas import models as _areas
 from collector.db import claims as _claims
 from collector.db import numbers as _numbers
 from collector.db.types import metadata
+from collector.directions import models as _directions
 from collector.faults import models as _faults
 from collector.intake import models as _intake
 from collector.people import models as _people
@@ -12,6 +13,6 @@ from collector.stations import models as _stations
 from collector.tickets import models as _tickets
 from collector.usage import models as _usage
 
-DOMAINS = (_alerts, _areas, _claims, _faults, _intake, _numbers, _people, _stations, _tickets, _usage)
+DOMAINS = (_alerts, _areas, _claims, _directions, _faults, _intake, _numbers, _people, _stations, _tickets, _usage)
 
 __all__ = ["DOMAINS", "metadata"]

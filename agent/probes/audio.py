@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, ValidationError
 
@@ -26,6 +26,8 @@ class AudioSettings(ProbeSettings):
     `timeout_s` seconds for all answers of the server, `listen_s` seconds of listening while something plays.
     `session` is the file with what a helper in the desktop session tells; it is believed unless a server is named.
     """
+
+    station_only: ClassVar[frozenset[str]] = frozenset({"server"})
 
     server: str | None = None
     timeout_s: float = Field(default=3, gt=0, le=10)

@@ -7,7 +7,7 @@ after a power cut it either saw something and said so, or did neither.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,9 +15,13 @@ from shared.clock import Instant
 
 
 class ProbeSettings(BaseModel):
-    """Every sensor's settings can at least switch it off."""
+    """Every sensor's settings can at least switch it off.
+
+    The centre may set every field but files, secrets and those in `station_only` (programs, sockets, listening ports).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    station_only: ClassVar[frozenset[str]] = frozenset()
 
     enabled: bool = True
 

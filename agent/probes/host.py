@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 
@@ -37,6 +38,8 @@ class HostSettings(ProbeSettings):
 
     `pulse` is the file with the last sign of life, beside the spool. `smartctl` None leaves the disk's health unasked.
     """
+
+    station_only: ClassVar[frozenset[str]] = frozenset({"smartctl"})
 
     directory: Path | None = None
     clean_mark: Path | None = None

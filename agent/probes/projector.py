@@ -6,7 +6,7 @@ One projector, one sensor, whatever the cable (docs/decisions/0013-one-projector
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, IPvAnyAddress, SecretStr
 
@@ -30,6 +30,8 @@ class ProjectorSettings(ProbeSettings):
     `notices` listens for the notices of a class 2 projector, which must be told this PC's address; `open_hours` are
     the station's, to tell what burns after hours.
     """
+
+    station_only: ClassVar[frozenset[str]] = frozenset({"notices", "notices_port", "open_hours"})
 
     host: IPvAnyAddress | None = None
     port: int = Field(default=4352, ge=1, le=65535)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from collector.centre import Centre
 from collector.errors import PushRefusedError
+from collector.intake.directing import direct
 from collector.intake.pacing import Pacer
 from collector.intake.service import Received, store
 from shared.wire.v1 import Answer
@@ -76,7 +77,9 @@ class Writer:
         try:
             async with self._centre.database.write() as connection:
                 now_ms = self._centre.now_ms
-                results = await store(connection, [each.received for each in group], now_ms=now_ms)
+                pushes = [each.received for each in group]
+                stored = await store(connection, pushes, now_ms=now_ms)
+                results = await direct(connection, pushes, stored, now_ms=now_ms)
         except Exception as error:  # the writer must outlive any one group
             if len(group) > 1:
                 for each in group:

@@ -48,14 +48,16 @@ class May(StrEnum):
     CONFIRM_SESSIONS = "confirm_sessions"
     FILE_REPORTS = "file_reports"
     ENROL_STATIONS = "enrol_stations"
+    COMMAND_STATIONS = "command_stations"
+    SET_STATIONS = "set_stations"
 
 
 _WORKERS = frozenset({May.SEE, May.WORK_TICKETS, May.CONFIRM_SESSIONS})
-_OFFICE = _WORKERS | {May.FILE_REPORTS, May.ENROL_STATIONS}
+_OFFICE = _WORKERS | {May.FILE_REPORTS, May.ENROL_STATIONS, May.COMMAND_STATIONS}
 RIGHTS: Mapping[Role, frozenset[May]] = {
-    Role.CENTRE: _OFFICE,
+    Role.CENTRE: _OFFICE | {May.SET_STATIONS},
     Role.TOWNSHIP: _OFFICE,
-    Role.BACKBONE: _WORKERS,
+    Role.BACKBONE: _WORKERS | {May.COMMAND_STATIONS},
     Role.PLAIN: _WORKERS,
     Role.LEADER: frozenset({May.SEE}),
 }

@@ -9,7 +9,7 @@ import sys
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from shared.wire import kinds, states, v1
+from shared.wire import directions, kinds, states, v1
 
 MESSAGES = (
     v1.Envelope,
@@ -19,6 +19,8 @@ MESSAGES = (
     v1.EnrolAnswer,
     v1.RotateRequest,
     v1.RotateAnswer,
+    directions.Command,
+    directions.SettingsAnswer,
 )
 STATES = (
     states.CoursewareState,

@@ -16,7 +16,7 @@ from collector.tickets.words import ACTIONS, CATEGORIES, SEVERITIES, STATES, STE
 from collector.web.i18n import LOCALES, lasted, load_languages
 
 COLLECTOR = Path(errors.__file__).parent
-DOMAINS = ("overview", "people", "stations", "tickets", "usage")
+DOMAINS = ("directions", "overview", "people", "stations", "tickets", "usage")
 METHODS = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
 OPTIONS = {"**/templates/**.html": {"newstyle_gettext": "true"}}
 WORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "msgid": None, "translate": None}

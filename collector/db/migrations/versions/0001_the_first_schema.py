@@ -300,6 +300,23 @@ def upgrade() -> None:
         batch_op.create_index("uq_people_account", ["district_id", "account"], unique=True)
 
     op.create_table(
+        "settings_documents",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "document",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("changed_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["district_id"], ["districts.district_id"], name=op.f("fk_settings_documents_district_id")
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", name=op.f("pk_settings_documents")),
+    )
+    op.create_table(
         "area_codes",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("area_id", sa.Uuid(), nullable=False),
@@ -395,6 +412,44 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("district_id", "station_id", "boot", name=op.f("pk_boots")),
     )
+    op.create_table(
+        "commands",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("command_id", sa.String(length=16), nullable=False),
+        sa.Column("verb", sa.String(length=40), nullable=False),
+        sa.Column(
+            "arguments",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("expires_ms", sa.BigInteger(), nullable=False),
+        sa.Column("answered_ms", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.String(length=10), server_default="", nullable=False),
+        sa.Column("reason", sa.String(length=300), server_default="", nullable=False),
+        sa.Column(
+            "result",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["district_id", "station_id"],
+            ["stations.district_id", "stations.station_id"],
+            name=op.f("fk_commands_district_id_station_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", "command_id", name=op.f("pk_commands")),
+    )
+    with op.batch_alter_table("commands", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_commands_waiting",
+            ["district_id", "station_id"],
+            unique=False,
+            postgresql_where=sa.text("answered_ms IS NULL"),
+            sqlite_where=sa.text("answered_ms IS NULL"),
+        )
+
     op.create_table(
         "daily",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
