@@ -49,6 +49,7 @@ def _state(station_id: int, now_ms: int) -> dict[str, object]:
     spool = {"last": 9, "waiting": 0, "bytes": 9}
     heartbeat = {"wall": now_ms, "mono": 1, "boot": "b", "agent": "0.1.0", "spool": spool, "probes": _STATES}
     row: dict[str, object] = {"district_id": LIZHOU, "station_id": station_id, "stream": bytes(16), "boot": "b"}
+    row |= {"spool_stream": bytes(16), "spool_last": 9, "lease": None, "lease_before": None, "held_ms": None}
     row |= {"mono_ms": 1, "wall_ms": now_ms, "received_ms": now_ms, "first_received_ms": now_ms}
     return row | {"heartbeat": json.dumps(heartbeat)}
 

@@ -115,6 +115,8 @@ async def hear(
             district_id=district_id,
             station_id=station_id,
             stream=STREAM,
+            spool_stream=STREAM,
+            spool_last=heartbeat.spool.last,
             boot=BOOT,
             mono_ms=heartbeat.mono,
             wall_ms=heartbeat.wall,

@@ -49,6 +49,8 @@ class Watch:
                 states = {name: {"status": "ok", "mono": 1, "state": each} for name, each in self._states(title)}
                 values = {
                     "stream": "ab" * 16,
+                    "spool_stream": "ab" * 16,
+                    "spool_last": 0,
                     "boot": "b",
                     "mono_ms": self.now_ms - NOW_MS + 10 * MINUTE_MS,
                     "wall_ms": self.now_ms - self.slow_ms.get(title, 0),

@@ -147,6 +147,8 @@ async def hear(
                 district_id=district_id,
                 station_id=station_id,
                 stream=stream,
+                spool_stream=stream,
+                spool_last=0,
                 boot=BOOT,
                 mono_ms=1,
                 wall_ms=at_ms,
