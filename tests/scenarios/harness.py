@@ -1,7 +1,8 @@
 """Whole-system stories: real agents and a real centre in one process, a clock that is moved by hand, no sockets."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import shutil
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,11 +53,15 @@ class WireTransport:
 
     district: "District"
     up: bool = True
+    deaf: bool = False
+    """What is sent arrives, but no answer comes back."""
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         if not self.up:
             raise LinkError
         answer = self.district.run(self.district.http.post(path, content=body, headers=dict(headers)))
+        if self.deaf:
+            raise LinkError
         return Response(answer.status_code, answer.content)
 
 
@@ -84,6 +89,37 @@ class StoryStation:
     sensors: dict[str, Scripted]
     agent: Agent | None = None
     dead: bool = False
+    boot: str = ""
+    booted_ms: int = 0
+    """When this boot began by the monotonic clock of the story."""
+    believes: Callable[[int], int] = int
+    """What this PC's wall clock shows at a true time."""
+
+    def now(self) -> Instant:
+        true = self.district.clock.now()
+        return Instant(self.believes(true.wall_ms), true.mono_ms - self.booted_ms, self.boot or true.boot)
+
+    def reboots(self, boot: str) -> None:
+        """The PC is started anew; it takes half a minute."""
+        self.stops()
+        self.boot, self.booted_ms = boot, self.district.clock.now().mono_ms - 30_000
+
+    def stops(self) -> None:
+        """The agent ends; it starts again at the next tick."""
+        if self.agent is not None:
+            self.agent.close()
+        self.agent = None
+
+    def is_copied(self, boot: str) -> "StoryStation":
+        """Its disk is copied into another PC, which is started beside it."""
+        self.stops()
+        folder = self.folder.with_name(f"{self.folder.name}-{boot}")
+        shutil.copytree(self.folder, folder)
+        sensors = {name: Scripted(each.state) for name, each in self.sensors.items()}
+        twin = StoryStation(f"{self.title} {boot}", folder, WireTransport(self.district), self.district, sensors)
+        twin.reboots(boot * 32)
+        self.district.stations[twin.title] = twin
+        return twin
 
     def loses_network(self) -> None:
         self.transport.up = False
@@ -103,15 +139,14 @@ class StoryStation:
 
     def plays(self, title: str, *, minutes: float, sha256: str = "ab" * 32) -> None:
         """A film is played to its end; the clock of the whole district moves on meanwhile."""
-        clock = self.district.clock
-        begin = clock.now()
+        begin = self.now()
         data: dict[str, Any] = {"playback": f"{self.title}-{begin.wall_ms}", "title": title, "name": f"{title}.mp4"}
         data |= {"player": "mpv", "via": "journal", "sha256": sha256, "duration_s": minutes * 60}
         self.records(Fact("playback.started", data, at=begin))
         self.district.passes(minutes=minutes)
         played = {"content_s": minutes * 60, "played_s": minutes * 60, "minutes": {"E2": minutes}}
         done = data | played | {"begin_ms": begin.wall_ms, "segments": f"0[.]{minutes * 60}", "reason": "completed"}
-        self.records(Fact("playback.ended", done, at=clock.now()))
+        self.records(Fact("playback.ended", done, at=self.now()))
         self.district.passes(minutes=1)
 
     def tick(self) -> None:
@@ -119,7 +154,7 @@ class StoryStation:
             return
         if self.agent is None:
             self.agent = self._start()
-        now = self.district.clock.now()
+        now = self.now()
         self.agent.look(now)
         self.agent.push(now)
 
@@ -127,7 +162,7 @@ class StoryStation:
         settings = AgentSettings(state_dir=self.folder, heartbeat_s=300, flush_s=30)
         plugins = {name: _probe(sensor) for name, sensor in self.sensors.items()}
         identity = load_identity(self.folder)
-        now = self.district.clock.now()
+        now = self.now()
         return build(settings, identity, self.transport, now, look=InlineLook, plugins=plugins)
 
 
@@ -246,6 +281,14 @@ class District:
         sensors = {"story": Scripted(None), "projector": Scripted(None), "audio": Scripted(None)}
         sensors |= {"courseware": Scripted(None), "host": Scripted(None)}
         return StoryStation(title, folder, transport, self, sensors)
+
+    def enrols_again(self, machine: StoryStation, title: str) -> None:
+        """The office gives out a new code for a station, and this machine uses it."""
+        machine.stops()
+        for name in ("key", "identity.json"):
+            (machine.folder / name).unlink(missing_ok=True)
+        code = self._new_code(title)
+        enrol(code, centre="http://centre.test", transport=machine.transport, state_dir=machine.folder)
 
     def _new_code(self, title: str) -> str:
         async def make() -> str:
