@@ -71,6 +71,7 @@ def test_one_that_fails_is_turned_again_but_does_not_count_as_well(clock: Manual
         ("0", "", None),
         ("soon", "", None),
     ],
+    ids=["to all", "to us", "to another", "nothing", "zero", "nonsense"],
 )
 def test_the_watchdog_is_the_one_systemd_announced_to_us(
     monkeypatch: pytest.MonkeyPatch, told: str, whose: str, seconds: float | None
