@@ -1,5 +1,5 @@
 #!/bin/sh
-# Proves the package in a Debian that has nothing else: installs it with its dependencies, asks it to speak, installs it
+# Proves the package in a Debian that has nothing else: installs it over what it depends on, asks it to speak, installs it
 # again over what a station has recorded, removes it, purges it. Takes root, mmdebstrap and Debian's packages.
 #
 #     clean_root.sh PACKAGE
@@ -10,7 +10,7 @@ trap 'rm -rf "$root"' EXIT
 began="$(date +%s)"
 
 echo 'Making a clean Debian …'
-mmdebstrap --quiet --variant=minbase --include=systemd bookworm "$root"
+mmdebstrap --quiet --variant=minbase --include=systemd,python3.11 bookworm "$root"
 cp "$package" "$root/agent.deb"
 mount -t proc proc "$root/proc"
 trap 'umount "$root/proc"; rm -rf "$root" "$root.log"' EXIT
@@ -19,13 +19,13 @@ say() { echo "$(($(date +%s) - began)) s: $*"; }
 
 loud() { "$@" > "$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; exit 1; }; }
 
-loud inside apt-get install --yes --quiet=2 --no-install-recommends ./agent.deb
+loud inside dpkg --install /agent.deb
 say 'installed'
 inside yuanjiao-agent --help > /dev/null
 inside yuanjiao-agent doctor | grep -q '本站还没有密钥'
 say 'doctor speaks'
 inside sh -c 'mkdir -p /var/lib/yuanjiao/spool && echo kept > /var/lib/yuanjiao/spool/spool.db'
-loud inside apt-get install --yes --quiet=2 --reinstall ./agent.deb
+loud inside dpkg --install /agent.deb
 test "$(cat "$root/var/lib/yuanjiao/spool/spool.db")" = kept
 say 'an upgrade keeps the spool'
 inside dpkg --remove yuanjiao-agent > /dev/null

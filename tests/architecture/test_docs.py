@@ -20,6 +20,7 @@ PAGES = [
     ENGLISH,
     CHINESE,
     *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/glossary.md")),
+    *sorted((ROOT / "docs").glob("install*.md")),
     *DECISIONS,
 ]
 CONTRACTS = re.findall(r"^\[importlinter:contract:(\w+)\]", (ROOT / ".importlinter").read_text("utf-8"), re.MULTILINE)
