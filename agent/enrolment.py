@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.errors import EnrolmentError
-from agent.identity import Keeping, load_or_make_key, save_identity
+from agent.identity import Keeping, key_for_code, save_identity
 from agent.transport import Response, Transport, fetch_unverified
 from agent.version import VERSION
 from shared import codes, signing
@@ -27,7 +27,7 @@ def enrol(code: str, *, centre: str, transport: Transport, state_dir: Path) -> E
         plain = codes.normalise(code)
     except codes.MistypedCodeError as error:
         raise EnrolmentError("安装码输入有误，请对照安装单逐位核对（共 12 位，不分大小写）。") from error
-    key = load_or_make_key(state_dir)
+    key = key_for_code(state_dir, plain)
     request = EnrolRequest(code=plain, public_key=bytes(key.verify_key).hex(), agent=VERSION)
     body = request.model_dump_json().encode()
     header = signing.authorization(key, method="POST", path=ENROL_PATH, station=_NO_STATION, body=body)
@@ -37,7 +37,14 @@ def enrol(code: str, *, centre: str, transport: Transport, state_dir: Path) -> E
     _require_honest(response, answer, body)
     if answer.trust is not None:
         Keeping(state_dir).keep_trust(answer.trust.version, answer.trust.authorities)
-    save_identity(state_dir, station=answer.station, title=answer.title, centre=centre, centre_key=answer.centre_key)
+    save_identity(
+        state_dir,
+        code=plain,
+        station=answer.station,
+        title=answer.title,
+        centre=centre,
+        centre_key=answer.centre_key,
+    )
     return answer
 
 

@@ -4,11 +4,13 @@ The key, the name and the centre; the centre's public key and authorities; the l
 holder of all this and not two.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nacl.encoding import HexEncoder
 from nacl.signing import SigningKey
@@ -74,12 +76,15 @@ class Keeping:
         return text if text.isalnum() else ""
 
 
-def load_or_make_key(state_dir: Path) -> SigningKey:
-    """The key of this machine, made at first need.
+def key_for_code(state_dir: Path, code: str) -> SigningKey:
+    """The key that is to be enrolled with this code, made at first need.
 
-    It is written before it is ever used, so that a code tried twice brings the same key twice.
+    It is written before it is ever used, so that a code tried twice brings the same key twice. Another code brings a
+    new key: that is how a person decides between two copies of one machine.
     """
-    path = state_dir / _KEY_FILE
+    if _read_values(state_dir).get("code") == _digest(code):
+        return SigningKey((state_dir / _KEY_FILE).read_bytes().strip(), HexEncoder)
+    path = state_dir / f"{_KEY_FILE}.{_digest(code)}"
     if not path.exists():
         _write(path, new_key().encode(HexEncoder))
     return SigningKey(path.read_bytes().strip(), HexEncoder)
@@ -109,9 +114,14 @@ def pinned_ca(state_dir: Path, ca_file: Path | None) -> Path | None:
     return kept if kept.exists() else ca_file
 
 
-def save_identity(state_dir: Path, *, station: str, title: str, centre: str, centre_key: str = "") -> None:
-    values = {"station": station, "title": title, "centre": centre, "centre_key": centre_key}
+def save_identity(state_dir: Path, *, code: str, station: str, title: str, centre: str, centre_key: str = "") -> None:
+    """Become the station that `code` stands for, with the key made for it. A power cut leaves the old or the new."""
+    key = key_for_code(state_dir, code)
+    values = {"station": station, "title": title, "centre": centre, "centre_key": centre_key, "code": _digest(code)}
+    _write(state_dir / _KEY_FILE, key.encode(HexEncoder))
     _write(state_dir / FILE, json.dumps(values, ensure_ascii=False).encode())
+    for name in (f"{_KEY_FILE}.{_digest(code)}", _NEXT_KEY_FILE):
+        (state_dir / name).unlink(missing_ok=True)
 
 
 def load_identity(state_dir: Path) -> Identity:
@@ -123,6 +133,19 @@ def load_identity(state_dir: Path) -> Identity:
         return Identity(values["station"], values["title"], values["centre"], key, centre_key)
     except (OSError, ValueError, KeyError) as error:
         raise NotEnrolledError from error
+
+
+def _read_values(state_dir: Path) -> dict[str, Any]:
+    try:
+        values = json.loads((state_dir / FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _digest(code: str) -> str:
+    """A name for a code that does not give it away."""
+    return hashlib.sha256(f"yuanjiao-code {code}".encode()).hexdigest()[:16]
 
 
 def _write(path: Path, content: bytes) -> None:

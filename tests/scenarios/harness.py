@@ -285,8 +285,6 @@ class District:
     def enrols_again(self, machine: StoryStation, title: str) -> None:
         """The office gives out a new code for a station, and this machine uses it."""
         machine.stops()
-        for name in ("key", "identity.json"):
-            (machine.folder / name).unlink(missing_ok=True)
         code = self._new_code(title)
         enrol(code, centre="http://centre.test", transport=machine.transport, state_dir=machine.folder)
 

@@ -138,6 +138,25 @@ def test_a_replaced_pc_ends_the_key_of_the_old_one(bench: Bench) -> None:
     assert bench.client.portal.call(valid) == [False, True]  # type: ignore[union-attr]
 
 
+def test_a_machine_that_enrols_again_with_a_new_code_brings_a_new_key(bench: Bench) -> None:
+    bench.enrol(bench.new_code())
+    before = load_identity(bench.folder / "one").key
+    bench.enrol(bench.new_code())
+
+    assert load_identity(bench.folder / "one").key != before
+
+
+def test_a_code_that_is_refused_leaves_the_identity_as_it_was(bench: Bench) -> None:
+    bench.enrol(bench.new_code())
+    before = load_identity(bench.folder / "one")
+    code = bench.new_code()
+    bench.clock.advance(hours=73)
+    with pytest.raises(EnrolmentError, match="已经过期"):
+        bench.enrol(code)
+
+    assert load_identity(bench.folder / "one") == before
+
+
 def test_an_unsigned_enrolment_is_refused(bench: Bench) -> None:
     body = {"code": bench.new_code(), "public_key": "ab" * 32}
     answer = bench.client.post(ENROL_PATH, json=body)
