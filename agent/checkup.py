@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.app import chosen_probes
-from agent.doctor import Finding, Network, examine
+from agent.doctor import Finding, Network, examine, judge_helper
 from agent.errors import LinkError, NotEnrolledError
 from agent.identity import Identity, load_identity, pinned_ca
 from agent.settings import AgentSettings
@@ -39,13 +39,14 @@ def check_up(settings: AgentSettings, now: Instant) -> list[Finding]:
             states[name] = probe.make(values, _Alone()).read(now).state
         except Exception:  # noqa: BLE001 - a sensor that fails has nothing to show
             states[name] = None
+    helper = judge_helper(settings.session.socket, settings.session.status)
     try:
         identity = load_identity(settings.state_dir)
     except NotEnrolledError:
-        return examine(states, wall_ms=now.wall_ms, network=Network.UNTRIED, has_key=False)
+        return [*examine(states, wall_ms=now.wall_ms, network=Network.UNTRIED, has_key=False), helper]
     transport = HttpTransport(settings.centre or identity.centre, pinned_ca(settings.state_dir, settings.ca_file))
     network = try_network(identity, transport)
-    return examine(states, wall_ms=now.wall_ms, network=network, has_key=True)
+    return [*examine(states, wall_ms=now.wall_ms, network=network, has_key=True), helper]
 
 
 def try_network(identity: Identity, transport: Transport) -> Network:

@@ -6,6 +6,7 @@ It judges states and looks at nothing itself. None means that the question does 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from shared.wire.states import AudioState, ClockState, CoursewareState, HostState, ProjectorState
@@ -60,6 +61,23 @@ def examine(
         _judge_projector(states.get("projector")),
         _judge_sound(states.get("audio")),
     ]
+
+
+def judge_helper(socket: Path, status: Path) -> Finding:
+    """Whether the agent listens for helpers of desktop sessions, and one of them has spoken."""
+    if not socket.is_socket():
+        return Finding(
+            ok=None,
+            text="站点程序没有在运行，或不是由 systemd 启动的",
+            advice="登记之后请运行 sudo systemctl start yuanjiao-agent；VLC 等播放器和声音要靠它才能看到。",
+        )
+    if not status.exists():
+        return Finding(
+            ok=False,
+            text="桌面会话助手没有在运行，看不到 VLC 等播放器和声音",
+            advice="请注销后重新登录桌面；仍不行请在桌面终端运行 systemctl --user restart yuanjiao-session。",
+        )
+    return Finding(ok=True, text="桌面会话助手正常")
 
 
 def render(findings: Sequence[Finding]) -> str:

@@ -1,9 +1,11 @@
+import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.doctor import Finding, Network, examine, render
+from agent.doctor import Finding, Network, examine, judge_helper, render
 from tests.clocks import ManualClock
 
 GIB = 1024**3
@@ -101,3 +103,13 @@ def test_every_finding_is_a_line_with_its_sign_and_advice_below() -> None:
         [Finding(ok=True, text="好"), Finding(ok=False, text="坏", advice="修"), Finding(ok=None, text="不知")]
     )
     assert shown == "✓ 好\n✗ 坏\n   → 修\n– 不知"
+
+
+def test_a_missing_helper_is_named_with_what_to_do(tmp_path: Path) -> None:
+    at, status = tmp_path / "session.sock", tmp_path / "session.json"
+    assert (judge_helper(at, status).ok, "systemctl start" in judge_helper(at, status).advice) == (None, True)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(at))
+        assert (judge_helper(at, status).ok, "重新登录" in judge_helper(at, status).advice) == (False, True)
+        status.touch()
+        assert judge_helper(at, status) == Finding(ok=True, text="桌面会话助手正常")
