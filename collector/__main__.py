@@ -133,25 +133,13 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="启动中心").set_defaults(run=_serve)
     commands.add_parser("worker", help="只做定期工作（PostgreSQL，可多开）").set_defaults(run=_worker)
     commands.add_parser("migrate", help="升级数据库").set_defaults(run=_migrate)
-
-    backup = commands.add_parser("backup", help="备份（中心运行时也可以），并检查、轮换")
-    backup.add_argument("folder", type=Path, help="备份目录；请放在另一块磁盘上")
-    backup.add_argument("--keep", type=_count, default=14, help="保留最近几份")
-    backup.set_defaults(run=_backup)
-
-    restore = commands.add_parser("restore", help="用备份恢复（先停止中心）；原数据库会移到旁边")
-    restore.add_argument("file", type=Path, help="备份文件")
-    restore.set_defaults(run=_restore)
+    _add_upkeep(commands)
 
     codes = commands.add_parser("codes", help="为站点生成安装码（CSV）")
     codes.add_argument("--district", type=int, default=510802)
     codes.add_argument("--township", help="只生成一个乡镇的")
     codes.add_argument("--out", type=Path, help="写入文件；不给则打印")
     codes.set_defaults(run=_codes)
-
-    renew = commands.add_parser("renew", help="更新中心的 TLS 证书（运行中的中心每天自动检查）")
-    renew.add_argument("--new-authority", action="store_true", help="预告并逐步换用新的根证书（约半年）")
-    renew.set_defaults(run=_renew)
 
     link = commands.add_parser("link", help="生成一次性登录链接")
     link.add_argument("--district", type=int, default=510802)
@@ -172,6 +160,21 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--port", type=int, default=8440)
     show.set_defaults(run=_demo)
     return parser
+
+
+def _add_upkeep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    backup = commands.add_parser("backup", help="备份（中心运行时也可以），并检查、轮换")
+    backup.add_argument("folder", type=Path, help="备份目录；请放在另一块磁盘上")
+    backup.add_argument("--keep", type=_count, default=14, help="保留最近几份")
+    backup.set_defaults(run=_backup)
+
+    restore = commands.add_parser("restore", help="用备份恢复（先停止中心）；原数据库会移到旁边")
+    restore.add_argument("file", type=Path, help="备份文件")
+    restore.set_defaults(run=_restore)
+
+    renew = commands.add_parser("renew", help="更新中心的 TLS 证书（运行中的中心每天自动检查）")
+    renew.add_argument("--new-authority", action="store_true", help="预告并逐步换用新的根证书（约半年）")
+    renew.set_defaults(run=_renew)
 
 
 if __name__ == "__main__":
