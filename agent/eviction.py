@@ -8,7 +8,7 @@ others stay: plays, attendance, gaps, clock and tampering, and whatever a later 
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,28 +24,28 @@ _GAP_BYTES = 400
 CLASSES = (".sampled", ".progressed")
 
 
-def forget_stored(db: sqlite3.Connection, until_ms: int, *, enough: int | None = None) -> int:
-    """Delete lines the centre has, oldest first, that were recorded up to a moment. Returns how many bytes of lines.
+def forget_stored(db: sqlite3.Connection, *, upto: Mapping[int, int] | None = None, enough: int | None = None) -> int:
+    """Delete lines the centre has, oldest first. Returns how many bytes of lines.
 
-    `enough` bytes end it. In small steps: on a full disk one large step would need more room in the WAL than the
+    `upto` names the last seq that may go by number of the stream; without it every stored line may go. `enough` bytes
+    end it. In small steps: on a full disk one large step would need more room in the WAL than the
     ballast has given.
     """
     freed = 0
     for stream in list_streams(db):
-        while (enough is None or freed < enough) and (step := _forget_step(db, stream.no, until_ms)):
+        last = stream.stored if upto is None else upto.get(stream.no, 0)
+        while (enough is None or freed < enough) and (step := _forget_step(db, stream.no, last)):
             freed += step
     return freed
 
 
-def _forget_step(db: sqlite3.Connection, no: int, until_ms: int) -> int:
+def _forget_step(db: sqlite3.Connection, no: int, last: int) -> int:
     freed = 0
     with transaction(db):
         stream = next(each for each in list_streams(db) if each.no == no)
         query = "SELECT * FROM lines WHERE no = ? AND upto <= ? ORDER BY seq LIMIT ?"
-        for row in db.execute(query, (no, stream.stored, _STEP)).fetchall():
+        for row in db.execute(query, (no, min(last, stream.stored), _STEP)).fetchall():
             line = Line(*row)
-            if line.at_ms > until_ms:
-                break
             db.execute("DELETE FROM lines WHERE no = ? AND seq = ?", (no, line.seq))
             stream = replace(stream, floor=line.upto, base=line.hash)
             freed += len(line.line)

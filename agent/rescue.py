@@ -63,7 +63,8 @@ def _list_candidates(damaged: Path, old: sqlite3.Connection | None) -> Iterator[
     if old is None:
         return
     for query in _TABLES:
-        with suppress(sqlite3.Error):
+        # SQLite may quote damaged text in its message, which Python then cannot read.
+        with suppress(sqlite3.Error, UnicodeDecodeError):
             yield from old.execute(query)
 
 

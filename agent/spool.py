@@ -11,17 +11,20 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent import room
+from agent.batches import Batch, list_batches, next_batch
 from agent.durable import make_folder
 from agent.errors import SpoolError, SpoolFullError
 from agent.eviction import Evictor, forget_stored
 from agent.healing import Place, join_spool, open_spool, write_mark
 from agent.probes.base import Fact
+from agent.retention import list_stored_at, note_stored
 from agent.room import FreeBytes, Limits
 from agent.spool_rows import (
     Line,
@@ -43,16 +46,6 @@ __all__ = ["Batch", "Depth", "Limits", "Spool"]
 log = logging.getLogger("yuanjiao.spool")
 
 _DAY_MS = 86_400_000
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Lines to send next: those of `stream` from seq `first` on; `head` is the chain before them (may be no line)."""
-
-    stream: str
-    first: int
-    head: bytes
-    lines: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +84,13 @@ class Spool:
         self._free_bytes = free_bytes
         self._lock = threading.RLock()
         self._evictor = Evictor()
+        self._centre_ms: int | None = None
+        """The centre's time at its last answer, None before the first."""
+        self._unsure: tuple[str, int, Sequence[Fact]] | None = None
+        """Stream, last seq and facts of a commit of which the disk did not say how it ended."""
         self.full = False
         """Whether the last record was refused for want of room."""
+        self._now, self._joined = now, joined
         if joined:
             self._db = join_spool(self._place)
             return
@@ -113,6 +111,9 @@ class Spool:
         ValueError for a fact that is not JSON.
         """
         with self._lock:
+            self._now = now
+            if self._has_landed(facts):
+                return self._newest().last
             try:
                 last = self._write(facts, now, probe, memo)
             except (sqlite3.Error, _CrowdedError) as error:
@@ -132,22 +133,21 @@ class Spool:
         return found if isinstance(found, str) else None
 
     def batch(self, *, max_lines: int, max_bytes: int) -> Batch:
-        """The next lines the centre lacks, oldest stream first; without lines when it has them all."""
-        with self._lock:
-            streams = list_streams(self._db)
-            lacking = [each for each in streams if each.stored < each.last and not each.held]
-            stream = (lacking or streams[-1:])[0]
-            return self._read_batch(stream, stream.stored, max_lines, max_bytes)
+        """The next lines the centre lacks, oldest stream first; without lines when it has them all.
 
-    def batches(self, *, max_lines: int, max_bytes: int) -> Iterable[Batch]:
+        Raises SpoolError when the disk cannot be read.
+        """
+        with self._lock:
+            try:
+                return next_batch(self._db, max_lines, max_bytes)
+            except sqlite3.Error as error:
+                self._reopen(error, self._now)
+            return next_batch(self._db, max_lines, max_bytes)
+
+    def batches(self, *, max_lines: int, max_bytes: int) -> Iterator[Batch]:
         """All the lines the centre lacks, as the batches that would carry them. Moves no cursor."""
-        for stream in list_streams(self._db):
-            stored = stream.stored
-            while stored < stream.last and not stream.held:
-                with self._lock:
-                    batch = self._read_batch(stream, stored, max_lines, max_bytes)
-                    stored = self._last_of(stream, batch)
-                yield batch
+        with self._lock:
+            yield from list_batches(self._db, max_lines, max_bytes)
 
     def chain_at(self, stream: str, seq: int) -> bytes | None:
         """The chain after a line that is still here, None when that is not known."""
@@ -163,19 +163,32 @@ class Spool:
         with self._lock:
             return next(each.stored for each in list_streams(self._db) if each.stream == stream)
 
-    def acknowledge(self, stream: str, stored: int, now: Instant) -> None:
+    def acknowledge(
+        self, stream: str, stored: int, now: Instant, *, sent: int | None = None, centre_ms: int | None = None
+    ) -> None:
         """Set the cursor of a stream to what the centre says, also backwards.
 
+        It never goes beyond the last seq that was `sent`: numbers this push did not carry may be another disk's lines.
+        `centre_ms` is the centre's time; the retention is counted in it, for the clock here may be wrong by years.
         A centre that holds more than was ever written here means this disk went back in time: a new stream begins.
+        A cursor the disk does not let us move is moved by the next answer.
         """
-        with self._lock:
+        with self._lock, self._logged("acknowledge"):
+            self._now = now
             found = next((each for each in list_streams(self._db) if each.stream == stream), None)
             if found is None:
                 return
             if stored > found.last:
                 log.error("spool.went_back stream=%s last=%d centre=%d", stream, found.last, stored)
-                self._replace_stream(found, now, "corrupt", stored=found.last)
+                if found.stored < found.last:
+                    # What is unsent here stands under numbers the centre has given to other lines: keep it aside.
+                    self._replace_stream(found, now, "disputed", held=1)
+                else:
+                    self._replace_stream(found, now, "corrupt", stored=found.last)
                 return
+            self._centre_ms = now.wall_ms if centre_ms is None else centre_ms
+            if sent is not None:
+                stored = min(stored, max(sent, found.stored))
             try:
                 self._move_cursor(found, stored, now)
             except sqlite3.Error as error:
@@ -184,7 +197,7 @@ class Spool:
 
     def hold(self, stream: str, now: Instant) -> None:
         """Stop sending a stream whose history the centre disputes; its lines stay here. A new stream goes on."""
-        with self._lock:
+        with self._lock, self._logged("hold"):
             found = next(each for each in list_streams(self._db) if each.stream == stream)
             self._replace_stream(found, now, "disputed", held=1)
 
@@ -195,14 +208,36 @@ class Spool:
             return Depth(streams[-1].last, waiting, room.used_bytes(self._db))
 
     def tidy(self, now: Instant) -> None:
-        """Forget acknowledged lines older than the retention, and lay the ballast again when the disk has room."""
-        with self._lock:
-            forget_stored(self._db, now.wall_ms - self._limits.retention_days * _DAY_MS)
+        """Forget lines the centre has had for the retention, and lay the ballast again when the disk has room.
+
+        Counted from the centre's answers: as long as it has not spoken since the start, nothing is forgotten.
+        """
+        with self._lock, self._logged("tidy"):
+            self._now = now
+            if self._centre_ms is not None:
+                until_ms = self._centre_ms - self._limits.retention_days * _DAY_MS
+                forget_stored(self._db, upto=list_stored_at(self._db, until_ms))
             self._lay_ballast()
 
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+    @contextmanager
+    def _logged(self, what: str) -> Iterator[None]:
+        """For housekeeping that is done again anyway: a disk that fails is told in the log."""
+        try:
+            yield
+        except (sqlite3.Error, SpoolError) as error:
+            log.error("spool.%s_failed error=%s", what, error)  # noqa: TRY400 - done again later
+
+    def _reopen(self, error: sqlite3.Error, now: Instant) -> None:
+        """Open the file anew, healed if need be. Raises SpoolError when the disk does not allow it."""
+        log.error("spool.failed error=%s", error)
+        if self._joined:
+            raise SpoolError(f"{SpoolError.__doc__} ({error})") from error
+        self._db.close()
+        self._open(now)
 
     def _open(self, now: Instant) -> None:
         self._db = open_spool(self._place, now, self._entropy)
@@ -222,30 +257,14 @@ class Spool:
     def _newest(self) -> Stream:
         return list_streams(self._db)[-1]
 
-    def _read_batch(self, stream: Stream, stored: int, max_lines: int, max_bytes: int) -> Batch:
-        query = "SELECT min(seq) FROM lines WHERE no = ? AND upto > ?"
-        following = self._one(query, stream.no, stored)
-        first = int(following) if following is not None else stored + 1
-        before = self._one(
-            "SELECT hash FROM lines WHERE no = ? AND seq < ? ORDER BY seq DESC LIMIT 1", stream.no, first
-        )
-        chosen: list[bytes] = []
-        size = 0
-        query = "SELECT line FROM lines WHERE no = ? AND seq >= ? ORDER BY seq LIMIT ?"
-        for (line,) in self._db.execute(query, (stream.no, first, max_lines)):
-            size += len(line) + 1
-            if chosen and size > max_bytes:
-                break
-            chosen.append(line)
-        return Batch(stream.stream, first, bytes(before if before is not None else stream.base), tuple(chosen))
+    def _has_landed(self, facts: Sequence[Fact]) -> bool:
+        """Whether these facts are recorded although their commit failed: the disk had them, only not its answer."""
+        if self._unsure is None or not facts or self._unsure[2] != facts:
+            return False
+        newest = self._newest()
+        return (newest.stream, newest.last) == self._unsure[:2]
 
-    def _last_of(self, stream: Stream, batch: Batch) -> int:
-        """The seq a centre would have stored after this batch."""
-        query = "SELECT upto FROM lines WHERE no = ? AND seq >= ? ORDER BY seq LIMIT 1 OFFSET ?"
-        upto = self._one(query, stream.no, batch.first, len(batch.lines) - 1) if batch.lines else None
-        return stream.last if upto is None else int(upto)
-
-    def _write(self, facts: Iterable[Fact], now: Instant, probe: str, memo: Mapping[str, str | None]) -> int:
+    def _write(self, facts: Sequence[Fact], now: Instant, probe: str, memo: Mapping[str, str | None]) -> int:
         allowed = room.allowed_bytes(self._db, self._limits, self._free_bytes(self._place.folder))
         with transaction(self._db):
             stream = self._newest()
@@ -259,6 +278,8 @@ class Spool:
             self._remember(probe, memo)
             if last > stream.last and room.used_bytes(self._db) > allowed:
                 raise _CrowdedError
+            self._unsure = (stream.stream, last, facts) if facts else None
+        self._unsure = None
         write_mark(self._place.mark, stream.stream, last)
         return last
 
@@ -267,6 +288,8 @@ class Spool:
     ) -> int:
         """Once more, after room was made or the file opened anew."""
         self._recover(error, now)
+        if self._has_landed(facts):
+            return self._newest().last
         try:
             return self._write(facts, now, probe, memo)
         except _CrowdedError:
@@ -296,14 +319,27 @@ class Spool:
     def _move_cursor(self, stream: Stream, stored: int, now: Instant) -> None:
         """Move the cursor; where a centre that went back asks for lines that are gone here, a gap line says so."""
         with transaction(self._db):
-            fresh = next(each for each in list_streams(self._db) if each.no == stream.no)
+            streams = list_streams(self._db)
+            fresh = next(each for each in streams if each.no == stream.no)
+            if stored < fresh.stored:
+                # A centre that is back at an old backup may lack the end of earlier streams too: offer all of them.
+                for other in streams:
+                    if other.no != fresh.no and other.stored:
+                        self._go_back(other, 0, now)
             if stored < fresh.floor:
-                counts = {"forgotten": fresh.floor - stored}
-                line = gap_line(stored + 1, fresh.floor, head=fresh.base, counts=counts, now=now)
-                put_line(self._db, Line(fresh.no, stored + 1, fresh.floor, now.wall_ms, line, fresh.base))
-                put_stream(self._db, fresh, stored=stored, floor=stored)
+                self._go_back(fresh, stored, now)
             elif stored != fresh.stored:
                 put_stream(self._db, fresh, stored=stored)
+            note_stored(self._db, self._centre_ms or now.wall_ms, days=self._limits.retention_days)
+
+    def _go_back(self, stream: Stream, stored: int, now: Instant) -> None:
+        """Put a cursor back, with a gap line for what is forgotten between there and the oldest line."""
+        floor = min(stored, stream.floor)
+        if stored < stream.floor:
+            counts = {"forgotten": stream.floor - stored}
+            line = gap_line(stored + 1, stream.floor, head=stream.base, counts=counts, now=now)
+            put_line(self._db, Line(stream.no, stored + 1, stream.floor, now.wall_ms, line, stream.base))
+        put_stream(self._db, stream, stored=stored, floor=floor)
 
     def _lay_ballast(self) -> None:
         space = self._free_bytes(self._place.folder)
@@ -317,11 +353,10 @@ class Spool:
         records, nothing could ever be forgotten again. Raises SpoolFullError when no room came.
         """
         if isinstance(error, sqlite3.Error):
-            log.error("spool.write_failed error=%s", error)
             if not _is_full(error):
-                self._db.close()
-                self._open(now)
+                self._reopen(error, now)
                 return
+            log.error("spool.disk_full error=%s", error)
             self._ballast.unlink(missing_ok=True)
         try:
             freed = self._make_room(now)
@@ -334,7 +369,7 @@ class Spool:
     def _make_room(self, now: Instant) -> int:
         """Let go of what may go, a part of the spool at a time. Returns how many bytes of lines came free."""
         enough = max(16 * 1024, self._limits.file_bytes // 64)
-        freed = forget_stored(self._db, now.wall_ms, enough=enough)
+        freed = forget_stored(self._db, enough=enough)
         if freed < enough:
             freed += self._evictor.evict(self._db, now, enough=enough - freed)
         return freed

@@ -196,7 +196,7 @@ class Uplink:
             log.warning("uplink.key_not_rotated error=%s", error)
 
     def _acknowledge(self, answer: Answer, batch: Batch, now: Instant) -> None:
-        self.spool.acknowledge(batch.stream, answer.stored, now)
+        self.spool.acknowledge(batch.stream, answer.stored, now, sent=batch.last, centre_ms=answer.time)
         self.offset_ms = answer.time - now.wall_ms
         self.last_error = ""
         self._failures = 0

@@ -65,6 +65,7 @@ def test_the_cursor_follows_the_centre_backwards(tmp_path: Path, clock: ManualCl
 def test_a_centre_that_holds_more_than_was_written_starts_a_new_stream(tmp_path: Path, clock: ManualClock) -> None:
     spool = opened(tmp_path, clock)
     before = spool.stream
+    spool.acknowledge(before, 1, clock.now())
     spool.acknowledge(before, 99, clock.now())
     (line,) = spool.batch(**MANY).lines
     assert spool.stream != before
@@ -95,6 +96,7 @@ def test_acknowledged_lines_stay_for_the_retention_and_then_go(tmp_path: Path, c
     kept = names(spool.batch(**MANY))
     spool.acknowledge(spool.stream, 2, clock.now())
     clock.advance(days=2)
+    spool.acknowledge(spool.stream, 2, clock.now())
     spool.tidy(clock.now())
     spool.acknowledge(spool.stream, 0, clock.now())
     (gap,) = spool.batch(**MANY).lines

@@ -119,3 +119,8 @@ def test_a_gap_that_ends_before_it_begins_is_set_aside() -> None:
     gap = line(6, "spool.gap", first=6, last=2, counts={}, head=HEADS[5].hex())
     (row,) = admit(first=6, head=HEADS[5], lines=[gap], stored=5, stored_head=HEADS[5]).rows
     assert row.refused == "spool.gap: it ends before it begins"
+
+
+def test_a_bare_heartbeat_is_no_dispute_whatever_chain_it_names() -> None:
+    admission = admit(first=6, head=bytes(32), lines=[], stored=5, stored_head=HEADS[5])
+    assert (admission.rows, admission.conflict) == ((), None)

@@ -1,4 +1,5 @@
 from collector.intake.booking import Booked, book
+from shared.months import month_bounds
 from shared.wire.v1 import Event, Heartbeat, SpoolReport
 
 NOW_MS = 1_790_000_000_000
@@ -28,3 +29,20 @@ def test_a_boot_nobody_ever_heard_keeps_its_own_time_flagged() -> None:
 
 def test_nothing_is_booked_into_the_future() -> None:
     assert booked(at=5, boot="b1", mono=2_000_000) == Booked(NOW_MS, uncertain=True)
+
+
+def test_a_push_that_was_held_up_does_not_make_its_events_late() -> None:
+    event = Event(seq=1, kind="note", at=5, boot="b1", mono=400_000, data={})
+    known = {"b1": NOW_MS - 1_000_000 - 500_000}
+    held_up = book(event, heartbeat=HEARTBEAT, received_ms=NOW_MS, anchors=known)
+    assert held_up == Booked(NOW_MS - 1_100_000, uncertain=False)
+
+
+def test_what_seems_to_have_happened_just_after_a_month_began_is_flagged() -> None:
+    midnight_ms = month_bounds(202610)[0]
+    event = Event(seq=1, kind="note", at=5, boot="b1", mono=1_000_000, data={})
+    flags = [
+        book(event, heartbeat=HEARTBEAT, received_ms=midnight_ms + minutes * 60_000, anchors={}).uncertain
+        for minutes in (-1, 1, 14, 16)
+    ]
+    assert flags == [False, True, True, False]

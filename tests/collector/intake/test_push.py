@@ -208,3 +208,12 @@ def test_an_old_heartbeat_does_not_overwrite_a_newer_one(bench: Bench) -> None:
 
 def test_a_group_that_fails_takes_down_only_its_culprit(database_url: str) -> None:
     assert asyncio.run(write_group_with_a_culprit(database_url)) == ["stored", "refused", "stored"]
+
+
+def test_other_lines_under_numbers_far_below_what_is_stored_are_a_dispute(bench: Bench) -> None:
+    bench.push(packed(envelope(STATION), event(1), event(2), event(3), event(4)))
+    again = bench.push(packed(envelope(STATION), event(1), event(2)))
+    other = bench.push(packed(envelope(STATION), event(1), event(2, text="of a copied disk")))
+    assert again.json()["stored"] == 4
+    assert problem(other) == (409, "/problems/stream-conflict")
+    assert bench.count(security_events.c.kind) == 1
