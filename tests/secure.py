@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from collector import tls
 from collector.app import create_app
@@ -29,6 +30,11 @@ class SecureCentre:
     settings: Settings
     folder: Folder
     server: uvicorn.Server
+    app: FastAPI
+
+    def refresh(self) -> None:
+        """What the periodic job does: tell stations what has changed."""
+        self.app.state.centre.seal.refresh()
 
     @property
     def url(self) -> str:
@@ -71,7 +77,7 @@ def secure_centre(
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     _wait_until_started(server)
-    yield SecureCentre(settings, certificates, server)
+    yield SecureCentre(settings, certificates, server, app)
     server.should_exit = True
     thread.join(10)
 
