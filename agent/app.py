@@ -3,6 +3,8 @@
     sensors ──▶ runner ──▶ spool ──▶ uplink ──▶ centre
     (threads)   (guards)   (durable)  (httpx)
 
+What the centre answers comes back the other way: settings and commands (`agent/directions.py`).
+
 Two cranks turn it, each by `tick(now)`: one collects what the sensors saw, one pushes. They meet in the spool only.
 Beside them a listener takes what helpers in desktop sessions bring (`agent/session/`) and lays it where sensors look.
 """
@@ -20,26 +22,41 @@ from pydantic import ValidationError
 
 from agent import probes
 from agent.cranks import Crank, find_stuck
+from agent.directions import FILE, Commands, DirectedSettings, heed
 from agent.errors import SettingsError
 from agent.identity import Identity, Keeping
 from agent.notify import notify_systemd, read_watchdog_s
 from agent.probes.base import Probe
 from agent.probes.courseware import CoursewareSettings, memo_key
 from agent.probes.host import write_mark
+from agent.probes.projector import ProjectorSettings
+from agent.probes.projector import switch as switch_projector
 from agent.runner import Look, Runner
-from agent.session.inbox import Inbox
+from agent.session.inbox import Inbox, read_sound
 from agent.session.listener import Listener, is_person
-from agent.settings import AgentSettings, explain
+from agent.settings import AgentSettings, direct, explain
 from agent.spool import Spool
 from agent.transport import Transport
 from agent.uplink import Uplink
+from agent.verbs import RefusedError, Tools
 from shared.clock import Clock, Instant
 from shared.discover import discover
+from shared.wire.directions import Directed
 
 log = logging.getLogger("yuanjiao.agent")
 
 LAST_TURN_S = 40.0
 """How long the end waits for a crank: a push may wait thirty seconds for its answer."""
+
+
+@dataclass(slots=True)
+class Helpers:
+    """The helpers in desktop sessions, as far as anybody listens to them."""
+
+    listener: Listener | None = None
+
+    def order(self, line: Mapping[str, object]) -> int:
+        return 0 if self.listener is None else self.listener.order(line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,7 @@ class Agent:
     spool: Spool
     runner: Runner
     uplink: Uplink
+    helpers: Helpers
 
     def look(self, now: Instant) -> None:
         """Let the sensors work and record what they saw."""
@@ -78,8 +96,52 @@ def build(
         runner.add(name, probe, chosen, memo_key=memo_key)
     keeping = Keeping(settings.state_dir)
     uplink = Uplink(identity, transport, spool, runner.reports, settings.heartbeat_s, settings.flush_s, keeping=keeping)
-    uplink.stamp = lambda: {"open_hours": list(settings.open_hours)}
-    return Agent(spool, runner, uplink)
+    agent = Agent(spool, runner, uplink, Helpers())
+    _take_directions(agent, settings, transport, plugins, threaded=look is Look)
+    return agent
+
+
+def _take_directions(
+    agent: Agent, settings: AgentSettings, transport: Transport, plugins: Mapping[str, Probe] | None, *, threaded: bool
+) -> None:
+    """Let the centre's settings lie over the station's own, and its commands be done."""
+    uplink, now_in_force = agent.uplink, [settings]
+
+    def apply(directed: Directed) -> None:
+        changed = direct(settings, directed)
+        agent.runner.configure(chosen_probes(changed, plugins), memo_key=memo_key)
+        uplink.heartbeat_s, now_in_force[0] = changed.heartbeat_s, changed
+
+    def switch(on: bool) -> str:
+        for name, _, chosen in chosen_probes(now_in_force[0], plugins):
+            if name == "projector" and isinstance(chosen, ProjectorSettings):
+                return switch_projector(chosen, on=on)
+        raise RefusedError("no projector is watched at this station")
+
+    tools = Tools(
+        switch=switch,
+        order=agent.helpers.order,
+        hear=lambda: read_sound(settings.session.status),
+        hasten=agent.runner.hasten,
+        describe=lambda: describe(agent),
+    )
+    directed = DirectedSettings(
+        settings.state_dir / FILE, getattr(transport, "get", None), lambda: uplink.identity, apply
+    )
+    directed.load()
+    uplink.stamp = lambda: {"open_hours": list(now_in_force[0].open_hours), "settings": directed.report}
+    uplink.heed = heed(directed, Commands(agent.spool, tools, threaded=threaded))
+
+
+def describe(agent: Agent) -> Mapping[str, Any]:
+    """What stands with sensors, spool and link, for those who help from afar."""
+    reports, depth = agent.runner.reports(), agent.spool.depth()
+    return {
+        "sensors": sorted(reports),
+        "failing": {name: report.error for name, report in reports.items() if report.status == "failed"},
+        "spool": {"last": depth.last, "waiting": depth.waiting, "bytes": depth.bytes},
+        "link": agent.uplink.last_error,
+    }
 
 
 def run(agent: Agent, settings: AgentSettings, clock: Clock) -> None:
@@ -92,7 +154,7 @@ def run(agent: Agent, settings: AgentSettings, clock: Clock) -> None:
         Crank("push", agent.push, every_s=1, clock=clock, stop=stop),
     ]
     cranks = [*vital, Crank("tidy", agent.spool.tidy, every_s=3600, clock=clock, stop=stop)]
-    listener = open_listener(settings, clock)
+    listener = agent.helpers.listener = open_listener(settings, clock)
     for crank in cranks:
         crank.start()
     log.info("agent.started station=%s", agent.uplink.identity.station)

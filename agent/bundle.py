@@ -60,7 +60,9 @@ def export_bundle(folder: Path, identity: Identity, spool: Spool, now: Instant) 
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise BundleError(f"{folder} 写不进去（{error.strerror}）。请检查U盘是否插好、有没有空间、是否写保护。") from error
+        raise BundleError(
+            f"{folder} 写不进去（{error.strerror}）。请检查U盘是否插好、有没有空间、是否写保护。"
+        ) from error
     return Exported(path, lines)
 
 

@@ -17,7 +17,18 @@ from pathlib import Path
 from agent import rescue
 from agent.durable import sync_file, sync_folder
 from agent.errors import SpoolError
-from agent.spool_rows import SCHEMA, VERSION, Line, Stream, follows, list_streams, open_stream, seal, transaction
+from agent.spool_rows import (
+    PAGE_BYTES,
+    SCHEMA,
+    VERSION,
+    Line,
+    Stream,
+    follows,
+    list_streams,
+    open_stream,
+    seal,
+    transaction,
+)
 from shared.clock import Instant
 
 log = logging.getLogger("yuanjiao.spool")
@@ -25,6 +36,7 @@ log = logging.getLogger("yuanjiao.spool")
 SYNCHRONOUS = "FULL"
 """NORMAL loses what was recorded before a power cut; `make powerloss` shows it."""
 
+_JOURNALLING = {b"\1\1", b"\2\2"}
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG}
 _DAMAGED_READS = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
@@ -90,8 +102,9 @@ def _open_spool(place: Place, now: Instant, entropy: Callable[[int], bytes]) -> 
     for suffix in _SUFFIXES:
         place.unfinished.with_name(place.unfinished.name + suffix).unlink(missing_ok=True)
     marked = _read_mark(place.mark)
-    old = _connect(place) if place.file.exists() else None
-    damage = "the file is gone" if marked is not None else ""
+    # SQLite deletes the WAL of a file of length zero, so a file is looked at before it is opened.
+    old = _connect(place) if _has_head(place.file) else None
+    damage = "the file is gone or has lost its head" if marked is not None or _has_remains(place) else ""
     if old is not None:
         damage = _judge(old, marked)
         if not damage:
@@ -104,6 +117,20 @@ def _open_spool(place: Place, now: Instant, entropy: Callable[[int], bytes]) -> 
         # Only now: SQLite would roll the WAL into a file that still has its name, and delete it.
         old.close()
     return _connect(place)
+
+
+def _has_head(file: Path) -> bool:
+    """Whether this begins as a spool does: SQLite's name, our page size, a known way of journalling."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(20)
+    except FileNotFoundError:
+        return False
+    return head[:16] == b"SQLite format 3\0" and head[16:18] == PAGE_BYTES.to_bytes(2) and head[18:] in _JOURNALLING
+
+
+def _has_remains(place: Place) -> bool:
+    return any(path.exists() and path.stat().st_size for path in (place.file, place.folder / f"{place.file.name}-wal"))
 
 
 def _connect(place: Place) -> sqlite3.Connection:

@@ -6,7 +6,7 @@ again, and the sensor waits.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,9 @@ from shared.clock import Instant
 from shared.wire.v1 import ProbeReport, dump_line
 
 log = logging.getLogger("yuanjiao.runner")
+
+Chosen = tuple[str, Probe, Any]
+"""A sensor by name, with its settings already validated."""
 
 _EAGER_EVERY_MS = 5000
 _MAX_STATE_BYTES = 64 * 1024
@@ -54,6 +57,7 @@ class _Post:
 
     probe: Probe
     sensor: Sensor
+    settings: Any
     due_ms: int = 0
     look: Look | None = None
     began: Instant | None = None
@@ -95,6 +99,7 @@ class Runner:
     look: type[Look] = Look
     _posts: dict[str, _Post] = field(default_factory=dict)
     _states: dict[str, ProbeReport] = field(default_factory=dict)
+    _ordered: tuple[Sequence[Chosen], Callable[[str], str]] | None = None
 
     def add(self, name: str, probe: Probe, settings: Any, *, memo_key: Callable[[str], str] = str) -> None:
         """Put a sensor to work. A sensor that cannot even be made is reported as failed."""
@@ -105,10 +110,23 @@ class Runner:
             log.warning("probe.not_made name=%s error=%s", name, error)
             self._states[name] = ProbeReport(status="failed", mono=0, error=_brief(error))
             return
-        self._posts[name] = _Post(probe, sensor)
+        self._posts[name] = _Post(probe, sensor, settings)
+
+    def configure(self, chosen: Sequence[Chosen], *, memo_key: Callable[[str], str] = str) -> None:
+        """From the next turn on these sensors work, with these settings, and no others. For any thread."""
+        self._ordered = (chosen, memo_key)
+
+    def hasten(self, name: str) -> bool:
+        """Look at the next turn; False where there is no such sensor."""
+        post = self._posts.get(name)
+        if post is not None:
+            post.due_ms = 0
+        return post is not None
 
     def tick(self, now: Instant) -> None:
         """Collect finished looks, record what they brought, start those that are due."""
+        if self._ordered is not None:
+            self._reconfigure(*self._ordered)
         for name, post in self._posts.items():
             if post.look is not None:
                 self._collect(name, post, now)
@@ -123,9 +141,26 @@ class Runner:
 
     def close(self) -> None:
         for post in self._posts.values():
-            close = getattr(post.sensor, "close", None)
-            if close is not None:
-                close()
+            _close(post)
+
+    def _reconfigure(self, chosen: Sequence[Chosen], memo_key: Callable[[str], str]) -> None:
+        """A sensor whose settings stay goes on undisturbed.
+
+        What one of the others has brought and nobody could record yet, it will see again; a look under way comes to
+        nothing.
+        """
+        self._ordered = None
+        wanted = {name: settings for name, _, settings in chosen}
+        for name in [*self._states, *self._posts]:
+            post = self._posts.get(name)
+            if post is None or name not in wanted or wanted[name] != post.settings:
+                self._states.pop(name, None)
+                self._posts.pop(name, None)
+                if post is not None:
+                    _close(post)
+        for name, probe, settings in chosen:
+            if name not in self._posts:
+                self.add(name, probe, settings, memo_key=memo_key)
 
     def _start(self, name: str, post: _Post, now: Instant) -> None:
         post.due_ms = now.mono_ms + post.probe.every_s * 1000
@@ -179,6 +214,12 @@ class Runner:
         if self._states.get(name) is None or self._states[name].status != "failed":
             log.warning("probe.failed name=%s error=%s", name, error)
         self._states[name] = ProbeReport(status="failed", mono=now.mono_ms, error=error)
+
+
+def _close(post: _Post) -> None:
+    close = getattr(post.sensor, "close", None)
+    if close is not None:
+        close()
 
 
 def _fits_the_wire(state: Mapping[str, Any] | None) -> bool:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.errors import SettingsError
 from shared.hours import OpenHours
+from shared.wire.directions import Directed, find_unknown
 
 DEFAULT_FILE = Path("/etc/yuanjiao/agent.toml")
 
@@ -65,6 +66,21 @@ def read_settings(path: Path | None) -> AgentSettings:
         raise SettingsError(message) from error
     except ValidationError as error:
         raise SettingsError(explain(str(source), error)) from error
+
+
+def direct(settings: AgentSettings, directed: Directed) -> AgentSettings:
+    """The station's settings with the centre's over them, field by field.
+
+    Raises SettingsError for a field that is the station's own.
+    """
+    unknown = find_unknown(directed)
+    if unknown:
+        raise SettingsError(f"中心的设置里有不能远程修改的项目：{'、'.join(unknown[:5])}")
+    probes = dict(settings.probes)
+    for name, fields in directed.probes.items():
+        probes[name] = {**probes.get(name, {}), **fields}
+    changes = directed.model_dump(include={"heartbeat_s", "open_hours"}, exclude_none=True)
+    return settings.model_copy(update={**changes, "probes": probes})
 
 
 def explain(place: str, error: ValidationError) -> str:

@@ -19,12 +19,13 @@ SCHEMA = """
 CREATE TABLE streams (no INTEGER PRIMARY KEY, stream TEXT NOT NULL, stored INTEGER NOT NULL, last INTEGER NOT NULL,
                       floor INTEGER NOT NULL, base BLOB NOT NULL, head BLOB NOT NULL, held INTEGER NOT NULL,
                       seal BLOB NOT NULL) STRICT;
-CREATE TABLE names (no INTEGER PRIMARY KEY, stream TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE TABLE lines (no INTEGER NOT NULL, seq INTEGER NOT NULL, upto INTEGER NOT NULL, at_ms INTEGER NOT NULL,
                     line BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (no, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE memo (probe TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, seal BLOB NOT NULL,
                    PRIMARY KEY (probe, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE names (no INTEGER PRIMARY KEY, stream TEXT NOT NULL, seal BLOB NOT NULL) STRICT;
 """
+# `names` comes last so that its page is no neighbour of that of `streams`: one stroke does not hit both.
 VERSION = 1
 PAGE_BYTES = 4096
 

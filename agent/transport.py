@@ -1,4 +1,4 @@
-"""The one way out to the centre: a POST of bytes. Tests and the simulation put their own in its place.
+"""The one way out to the centre: a POST of bytes, or a GET. Tests and the simulation put their own in its place.
 
 With a pinned authority a dead clock does not cut a village off. When the ordinary check of the centre's certificate
 fails on nothing but the time, the connection is made once more without looking at the time; authority and host name
@@ -61,15 +61,22 @@ class HttpTransport:
         self._doubtful = False
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
+        return self._send("POST", path, body, headers)
+
+    def get(self, path: str, headers: Mapping[str, str]) -> Response:
+        """As `post`, without a body."""
+        return self._send("GET", path, b"", headers)
+
+    def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         self._follow_ca_file()
         try:
             try:
-                return self._exchange(path, body, headers)
+                return self._exchange(method, path, body, headers)
             except self._httpx.ConnectError as error:
                 if self._ca_file is None or self._doubtful or not _is_about_time(error):
                     raise
                 self._reopen(doubtful=True)
-                return self._exchange(path, body, headers)
+                return self._exchange(method, path, body, headers)
         except (self._httpx.HTTPError, self._httpx.InvalidURL, OSError) as error:
             self._reopen(doubtful=False)
             message = f"{LinkError.__doc__}（{type(error).__name__}: {_cause(error)}）"
@@ -78,9 +85,9 @@ class HttpTransport:
     def close(self) -> None:
         self._client.close()
 
-    def _exchange(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
+    def _exchange(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         asking = {ASK_HEADER: ASK_PROOF} if self._doubtful else {}
-        answer = self._client.post(path, content=body, headers={**headers, **asking})
+        answer = self._client.request(method, path, content=body, headers={**headers, **asking})
         seconds = _seconds(answer.headers.get("retry-after"))
         response = Response(answer.status_code, answer.content, seconds, answer.headers.get(PROOF_HEADER, ""))
         return replace(response, valid_ms=_validity(answer)) if self._doubtful else response

@@ -55,6 +55,8 @@ class Uplink:
     full: Callable[[], bool] = lambda: False
     stamp: Callable[[], Mapping[str, Any]] = dict
     """What else a heartbeat says: the opening hours, and which of the centre's settings are in force."""
+    heed: Callable[[Answer, Instant], None] = lambda _answer, _now: None
+    """What else is done with an answer that is surely the centre's: settings and commands (`agent/directions.py`)."""
     keeping: Keeping = field(default_factory=Keeping)
     _heartbeat_due_ms: int = 0
     _waiting_since_ms: int | None = None
@@ -143,6 +145,7 @@ class Uplink:
         self._acknowledge(answer, batch, now)
         if NEW_KEY in answer.want:
             self._rotate()
+        self.heed(answer, now)
         return True
 
     def _heed(self, response: Response, batch: Batch, now: Instant) -> None:

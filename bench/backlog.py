@@ -73,7 +73,12 @@ def _bench(name: str, url: str, folder: Path, *, stations: int, days: int) -> No
         for each in fleet:
             each.agent.close()
     stored = _count_stored(url)
-    notes: dict[str, float] = {"events": waiting, "stations": stations, "days": days, "events_per_s": round(waiting / passed)}
+    notes: dict[str, float] = {
+        "events": waiting,
+        "stations": stations,
+        "days": days,
+        "events_per_s": round(waiting / passed),
+    }
     notes |= {"server_cpu_s": round(server_s, 1), "server_cpu_us_an_event": round(server_s / waiting * 1e6)}
     emit(f"backlog.{name}", passed, "s to drain", recorded=recorded, stored=stored, lost=recorded - stored, **notes)
 

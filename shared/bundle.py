@@ -32,6 +32,9 @@ Part = tuple[str, bytes]
 class BadBundle(Exception):  # noqa: N818 - the fact itself, as callers read it
     """这个文件不是远教的记录包。"""
 
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
 
 class Kept(Open):
     """Where the centre stands in one stream: everything up to `stored`, after which the chain is `head`."""

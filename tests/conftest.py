@@ -47,8 +47,9 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres: PostgresServer) -> str:
-    """A migrated PostgreSQL database of this test's own."""
+def postgres_url(postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A migrated PostgreSQL database of this test's own; its centre keeps no keys where a real one would."""
+    monkeypatch.setenv("YUANJIAO_TLS_DIR", str(tmp_path / "tls"))
     return postgres.create(f"t{uuid.uuid4().hex}", template="yuanjiao_template")
 
 

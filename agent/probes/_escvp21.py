@@ -182,6 +182,21 @@ def look(device: Path, *, speed: int, timeout_s: float) -> ProjectorState:
     return ProjectorState.model_validate(told)
 
 
+def switch(device: Path, *, speed: int, timeout_s: float, on: bool) -> str:
+    """Switch it on or off; returns why it was not, or nothing. Takes at most three times `timeout_s`."""
+    try:
+        with opened(device, speed=speed, step_s=timeout_s, whole_s=3 * timeout_s) as line:
+            _greet(line)
+            line.say("PWR ON" if on else "PWR OFF")
+    except RefusedError:
+        return "the projector cannot do it now: it is warming up, cooling down or faulty"
+    except SilenceError:
+        return "the projector did not answer in time"
+    except SerialError as error:
+        return str(error)
+    return ""
+
+
 Question = Callable[[Line, dict[str, object]], None]
 
 

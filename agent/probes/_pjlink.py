@@ -89,6 +89,25 @@ def look(address: str, *, port: int, password: str | None, timeout_s: float, ide
     )
 
 
+def switch(address: str, *, port: int, password: str | None, timeout_s: float, on: bool) -> str:
+    """Switch it on or off; returns why it was not, or nothing. Takes at most three times `timeout_s`."""
+    link = TolerantPJLink(address, port=port, password=password, timeout=timeout_s)
+    return asyncio.run(_switch(link, 3 * timeout_s, on=on))
+
+
+async def _switch(link: TolerantPJLink, whole_s: float, *, on: bool) -> str:
+    try:
+        async with asyncio.timeout(whole_s):
+            await (link.power.turn_on() if on else link.power.turn_off())
+    except TimeoutError:
+        return _explain_silence(link)
+    except (PJLinkERR3, PJLinkERR4):
+        return "the projector cannot do it now: it is warming up, cooling down or faulty"
+    except PJLinkException as problem:
+        return _explain(problem, link)
+    return ""
+
+
 async def _look(link: TolerantPJLink, step_s: float, *, identify: bool) -> ProjectorState:
     answers = _Answers()
     try:

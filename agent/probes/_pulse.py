@@ -76,6 +76,13 @@ class Link:
         name: str | None = self._pulse.server_info().default_sink_name
         return name
 
+    def set_volume(self, output: Output, volume: float) -> None:
+        """1.0 is 100 %, on all channels."""
+        self._pulse.volume_set_all_chans(self._pulse.get_sink_by_name(output.name), volume)
+
+    def unmute(self, output: Output) -> None:
+        self._pulse.mute(self._pulse.get_sink_by_name(output.name), False)
+
     def listen(self, output: Output, seconds: float) -> float:
         """Greatest amplitude (0..1) heard from this sink. Counts as a recording: it keeps the sink awake."""
         peak: float = self._pulse.get_peak_sample(output.monitor, seconds)

@@ -26,7 +26,7 @@ def judge(
     `listen` gives the amplitude (0..1) a sink's monitor hears; it is called at most once, and only while one plays.
     """
     playing = [each for each in streams if not each.corked]
-    output = _choose(outputs, playing, default)
+    output = choose(outputs, playing, default)
     if output is None:
         return {"server": True, "sink": False, "streams": len(playing), "sounding": False}
     here = [each for each in playing if each.output == output.index]
@@ -43,7 +43,7 @@ def judge(
     }
 
 
-def _choose(outputs: Sequence["Output"], playing: Sequence["Stream"], default: str | None) -> "Output | None":
+def choose(outputs: Sequence["Output"], playing: Sequence["Stream"], default: str | None) -> "Output | None":
     """Of the real sinks, first those played into, then the default one; the server's dummy sink is none."""
     busy = {each.output for each in playing}
     real = [each for each in outputs if each.name != _NO_SINK]

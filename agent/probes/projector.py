@@ -1,6 +1,7 @@
-"""Asks the projector how it is: over the network (PJLink) or over a serial cable (ESC/VP21). It switches nothing.
+"""Asks the projector how it is: over the network (PJLink) or over a serial cable (ESC/VP21).
 
-One projector, one sensor, whatever the cable (docs/decisions/0013-one-projector-sensor-two-cables.md).
+The sensor switches nothing; `switch` does, when the centre orders it. One projector, one sensor, whatever the cable
+(docs/decisions/0013-one-projector-sensor-two-cables.md).
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,10 @@ from shared.hours import OpenHours, is_open
 from shared.wire.states import ProjectorState
 
 _IDENTIFY_EVERY_MS = 3_600_000
+
+
+class NotSwitchedError(Exception):
+    """The projector was not switched; the message says why."""
 
 
 class ProjectorSettings(ProbeSettings):
@@ -116,14 +121,44 @@ def ask(settings: ProjectorSettings, *, identify: bool = False) -> ProjectorStat
     return _escvp21.look(settings.device, speed=settings.baud, timeout_s=settings.timeout_s)
 
 
+def switch(settings: ProjectorSettings, *, on: bool) -> str:
+    """Switch the projector on or off, on the first way that answers; returns that way.
+
+    Raises NotSwitchedError, which says why; the whole takes at most seven times `timeout_s`.
+    """
+    reason = "no projector is set up at this station"
+    if settings.host is not None:
+        from agent.probes import _pjlink  # noqa: PLC0415
+
+        reason = _pjlink.switch(
+            str(settings.host), port=settings.port, password=_password(settings), timeout_s=settings.timeout_s, on=on
+        )
+        if not reason:
+            return "pjlink"
+    if settings.device is not None:
+        from agent.probes import _escvp21  # noqa: PLC0415
+
+        reason = _escvp21.switch(settings.device, speed=settings.baud, timeout_s=settings.timeout_s, on=on)
+        if not reason:
+            return "serial"
+    raise NotSwitchedError(reason)
+
+
+def _password(settings: ProjectorSettings) -> str | None:
+    return settings.password.get_secret_value() if settings.password else None
+
+
 def _ask_network(settings: ProjectorSettings, *, identify: bool) -> ProjectorState | None:
     if settings.host is None:
         return None
     from agent.probes import _pjlink  # noqa: PLC0415  # 3 MB that only stations with a projector pay
 
-    password = settings.password.get_secret_value() if settings.password else None
     return _pjlink.look(
-        str(settings.host), port=settings.port, password=password, timeout_s=settings.timeout_s, identify=identify
+        str(settings.host),
+        port=settings.port,
+        password=_password(settings),
+        timeout_s=settings.timeout_s,
+        identify=identify,
     )
 
 

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import signal
 from pathlib import Path
+from typing import Any
 
 from agent.session import sound
 from agent.session.mail import Mail
@@ -17,6 +18,7 @@ from shared.clock import Clock
 log = logging.getLogger("yuanjiao.session")
 
 SOUND_S = 60
+MAX_ORDERS = 4
 _BUS_AGAIN_S = 10
 
 
@@ -27,8 +29,10 @@ def run(socket: Path, clock: Clock) -> None:
 
 async def _run(socket: Path, clock: Clock) -> None:
     mail = Mail(socket)
-    work = [asyncio.ensure_future(each) for each in (mail.run(), _watch(Watch(clock, mail.tell)), _listen(mail, clock))]
-    stop = asyncio.Event()
+    stop, orders = asyncio.Event(), asyncio.Queue[dict[str, Any]](MAX_ORDERS)
+    mail.heed = lambda order: _note(order, orders, stop)
+    tasks = (mail.run(), _watch(Watch(clock, mail.tell)), _listen(mail, clock), _obey(mail, clock, orders))
+    work = [asyncio.ensure_future(each) for each in tasks]
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log.info("session.started socket=%s", socket)
@@ -47,6 +51,24 @@ async def _watch(watch: Watch) -> None:
         with contextlib.suppress(OSError, ValueError, EOFError):
             await watch.run()
         await asyncio.sleep(_BUS_AGAIN_S)
+
+
+def _note(order: dict[str, Any], orders: asyncio.Queue[dict[str, Any]], stop: asyncio.Event) -> None:
+    """Told to begin anew, the helper ends: systemd starts it again."""
+    if order["do"] == "restart":
+        stop.set()
+    elif not orders.full():
+        orders.put_nowait(order)
+
+
+async def _obey(mail: Mail, clock: Clock, orders: asyncio.Queue[dict[str, Any]]) -> None:
+    """Change the sound as ordered, and show at once what came of it."""
+    while True:
+        order = await orders.get()
+        await asyncio.to_thread(sound.change, order)
+        picture = await asyncio.to_thread(sound.look, clock.now())
+        if picture is not None:
+            mail.tell_sound(picture)
 
 
 async def _listen(mail: Mail, clock: Clock) -> None:

@@ -10,7 +10,7 @@ import selectors
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +95,15 @@ class Listener:
         self._door.listen(MAX_PEERS)
         self._thread = threading.Thread(target=self._serve, name="session", daemon=True)
         self._thread.start()
+
+    def order(self, line: Mapping[str, object]) -> int:
+        """Tell every helper to do something; returns how many there are to hear it. Safe to call from any thread."""
+        words = json.dumps(line).encode() + b"\n"
+        heard = 0
+        for peer in list(self.peers):
+            with suppress(OSError):
+                heard += peer.link.send(words) == len(words)
+        return heard
 
     def close(self) -> None:
         self._stop.set()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ class Mail:
     socket: Path
     waiting: deque[bytes] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
     sound: bytes | None = None
+    heed: Callable[[dict[str, Any]], None] = lambda _order: None
+    """What is done when the agent orders something: a line with `do`."""
     _sent: int = 0
     _taken: int = 0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,7 +73,11 @@ class Mail:
     async def _receive(self, reader: asyncio.StreamReader) -> None:
         """Forget what the agent has taken. It counts the lines of this connection that are to be kept, not sound."""
         while answer := await reader.readline():
-            taken = int(json.loads(answer)["taken"])
+            told = json.loads(answer)
+            if "do" in told:
+                self.heed(told)
+                continue
+            taken = int(told["taken"])
             for _ in range(min(taken - self._taken, self._sent)):
                 self.waiting.popleft()
                 self._sent -= 1

@@ -15,7 +15,6 @@ from shared import chain
 from shared.wire import kinds
 from shared.wire.v1 import Event
 
-
 _SEQ = re.compile(rb'\{"seq":(\d{1,16}),')
 
 

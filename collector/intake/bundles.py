@@ -104,6 +104,9 @@ async def _conclude(database: Database, streams: set[StreamKey], lines: int, new
     async with database.read() as connection:
         title = (await require_station(connection, district_id, station_id)).title
         rows = await queries.list_streams(connection, streams)
-    kept = [Kept(stream=name, stored=row.stored, head=row.head.hex()) for (_, _, name), row in sorted(rows.items(), key=itemgetter(0))]
+    kept = [
+        Kept(stream=name, stored=row.stored, head=row.head.hex())
+        for (_, _, name), row in sorted(rows.items(), key=itemgetter(0))
+    ]
     receipt = Receipt(station=f"{district_id}/{station_id}", time=now_ms, streams=kept)
     return Imported(title, new, lines - new, receipt)

@@ -183,3 +183,67 @@ def test_a_state_that_cannot_be_sent_holds_back_no_other(
     assert (runner.reports()["a"].status, runner.reports()["b"].status) == ("failed", "ok")
     assert kinds(spool) == ["stream.opened", "note"]
     assert dump_line({name: report.model_dump() for name, report in runner.reports().items()})
+
+
+def test_other_settings_remake_a_sensor_and_leave_the_others_undisturbed(spool: Spool, clock: ManualClock) -> None:
+    made: list[tuple[str, bool]] = []
+
+    class Settings(ProbeSettings):
+        loud: bool = False
+
+    def plugin(name: str) -> Probe:
+        def make(settings: Any, surroundings: Surroundings) -> Sensor:
+            del surroundings
+            made.append((name, settings.loud))
+            return Sensor(lambda _: Reading({"loud": settings.loud}))
+
+        return Probe(Settings, 30, 5, make, {})
+
+    a, b, c = plugin("a"), plugin("b"), plugin("c")
+    runner = Runner(spool, InlineLook)
+    runner.add("a", a, Settings())
+    runner.add("b", b, Settings())
+    runner.tick(clock.now())
+    runner.configure([("a", a, Settings()), ("c", c, Settings(loud=True))])
+    before = set(runner.reports())
+    runner.tick(clock.now())
+
+    assert made == [("a", False), ("b", False), ("c", True)]
+    assert before == {"a", "b"}
+    assert {name: report.state["loud"] for name, report in runner.reports().items()} == {"a": False, "c": True}
+
+
+def test_a_sensor_that_is_taken_away_is_closed_even_while_it_looks(spool: Spool, clock: ManualClock) -> None:
+    closed, release = threading.Event(), threading.Event()
+
+    class Slow(Sensor):
+        def close(self) -> None:
+            closed.set()
+
+    def read(_now: Instant) -> Reading:
+        release.wait(10)
+        return Reading({}, [Fact("note", {})])
+
+    runner = Runner(spool)
+    runner.add("a", Probe(ProbeSettings, 30, 5, lambda *_: Slow(read), {}), ProbeSettings())
+    runner.tick(clock.now())
+    runner.configure([])
+    runner.tick(clock.now())
+    release.set()
+    clock.advance(seconds=60)
+    runner.tick(clock.now())
+
+    assert closed.is_set()
+    assert runner.reports() == {}
+    assert kinds(spool) == ["stream.opened"]
+
+
+def test_a_hastened_sensor_looks_at_the_next_turn(spool: Spool, clock: ManualClock) -> None:
+    runner = inline(spool, a=lambda _: Reading({}, [Fact("note", {})]))
+    runner.tick(clock.now())
+
+    known = runner.hasten("a")
+    runner.tick(clock.now())
+
+    assert (known, runner.hasten("b")) == (True, False)
+    assert kinds(spool).count("note") == 2

@@ -165,3 +165,12 @@ def test_an_answer_that_is_not_a_centres_changes_nothing(bench: Bench, answer: R
     bench.passes(seconds=1)
     assert bench.spool.depth().waiting == 1
     assert bench.uplink.last_error
+
+
+def test_a_heartbeat_says_what_the_station_states_of_itself(bench: Bench) -> None:
+    bench.uplink.stamp = lambda: {"open_hours": ["1-5 08:30-18:00"]}
+
+    bench.passes(seconds=1)
+
+    envelope, _ = bench.centre.sent[0]
+    assert envelope.heartbeat.open_hours == ["1-5 08:30-18:00"]

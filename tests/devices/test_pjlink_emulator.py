@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.probes.projector import PROBE, ProjectorSensor, ProjectorSettings
+from agent.probes.projector import PROBE, NotSwitchedError, ProjectorSensor, ProjectorSettings, switch
 from shared.wire.states import ProjectorState
 from tests.agent.probes.rig import Rig
 from tests.clocks import ManualClock
@@ -185,3 +185,21 @@ def test_a_notice_of_the_projector_makes_the_sensor_eager_once(projector: Projec
 
     assert not sensor.is_eager()
     sensor.close()
+
+
+def test_it_is_switched_off_and_on_over_the_network(projector: Projector) -> None:
+    settings = ProjectorSettings(host="127.0.0.1", port=projector.port)
+
+    way = switch(settings, on=False)
+    wait_until(lambda: _look(projector)["power"] == "off", "the projector being off")
+    switch(settings, on=True)
+
+    assert way == "pjlink"
+    wait_until(lambda: _look(projector)["power"] == "on", "the projector being on")
+
+
+def test_a_switch_it_cannot_do_now_is_said(projector: Projector) -> None:
+    projector.change(unavailable=["POWR"])
+
+    with pytest.raises(NotSwitchedError, match="cannot do it now"):
+        switch(ProjectorSettings(host="127.0.0.1", port=projector.port), on=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from agent.session import sound
 from tests.devices.processes import wait_until
 from tests.devices.sound import SoundServer, playing, start_pulseaudio
 
@@ -115,3 +116,36 @@ def test_a_server_that_hangs_costs_no_more_than_the_time_allowed(bare: SoundServ
     assert state["server"] is False
     assert took_s < 1.5
     assert bare.look()["server"] is True
+
+
+def test_the_sound_is_changed_as_ordered_and_the_change_is_seen(hdmi: SoundServer) -> None:
+    hdmi.control("set-sink-mute", "hdmi", "1")
+
+    done = [
+        sound.change({"do": "set_volume", "volume": 0.4}, hdmi.url),
+        sound.change({"do": "unmute"}, hdmi.url),
+    ]
+
+    seen = hdmi.look()
+    assert done == [True, True]
+    assert (seen["muted"], round(seen["volume"], 2)) == (False, 0.4)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {},
+        {"do": "set_volume"},
+        {"do": "set_volume", "volume": 7},
+        {"do": "set_volume", "volume": "1"},
+        {"do": "shell", "volume": 1},
+    ],
+)
+def test_an_order_that_makes_no_sense_changes_nothing(hdmi: SoundServer, order: dict[str, object]) -> None:
+    assert sound.change(order, hdmi.url) is False
+    assert hdmi.look()["volume"] == 1.0
+
+
+def test_without_a_server_or_a_sink_nothing_can_be_changed(bare: SoundServer) -> None:
+    assert sound.change({"do": "unmute"}, bare.url) is False
+    assert sound.change({"do": "unmute"}, "unix:/nowhere/native") is False

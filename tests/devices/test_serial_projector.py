@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.probes.projector import ProjectorSensor, ProjectorSettings
+from agent.probes.projector import NotSwitchedError, ProjectorSensor, ProjectorSettings, switch
 from shared.wire.states import ProjectorState
 from tests.agent.probes.rig import Rig
 from tests.clocks import ManualClock
@@ -231,3 +231,37 @@ def test_the_cable_is_asked_when_the_network_does_not_answer(fake: FakeProjector
     seen = look(fake.device, host="127.0.0.1", port=1)
 
     assert (seen.via, seen.power) == ("serial", "on")
+
+
+def settings_of(device: Path, **more: Any) -> ProjectorSettings:
+    return ProjectorSettings.model_validate({"device": device, "timeout_s": TIMEOUT_S, **more})
+
+
+def test_it_is_switched_on_and_off_over_the_cable(fake: FakeProjector) -> None:
+    fake.values["PWR"] = "00"
+
+    ways = [switch(settings_of(fake.device), on=True), switch(settings_of(fake.device), on=False)]
+
+    assert ways == ["serial", "serial"]
+    assert [each for each in fake.heard if each] == ["PWR ON", "PWR OFF"]
+
+
+def test_a_command_it_refuses_or_does_not_answer_is_said(fake: FakeProjector) -> None:
+    fake.answer = lambda command: b"ERR\r:" if command else b":"
+    with pytest.raises(NotSwitchedError, match="cannot do it now"):
+        switch(settings_of(fake.device), on=True)
+    fake.answer = lambda command: b"" if command else b":"
+    began = time.monotonic()
+    with pytest.raises(NotSwitchedError, match="did not answer in time"):
+        switch(settings_of(fake.device), on=True)
+
+    assert time.monotonic() - began < WHOLE_S + 0.5
+
+
+def test_with_the_network_down_the_cable_switches(fake: FakeProjector) -> None:
+    assert switch(settings_of(fake.device, host="127.0.0.1", port=1), on=True) == "serial"
+
+
+def test_without_any_projector_nothing_is_switched() -> None:
+    with pytest.raises(NotSwitchedError, match="no projector"):
+        switch(ProjectorSettings(), on=True)

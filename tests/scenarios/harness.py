@@ -20,6 +20,7 @@ from agent.settings import AgentSettings
 from agent.transport import Response
 from collector.alerts.models import outbox
 from collector.app import create_app
+from collector.seal import make_key
 from collector.settings import Settings
 from collector.stations import service as stations
 from collector.stations.queries import list_states
@@ -28,6 +29,7 @@ from collector.usage import service as usage
 from collector.usage.reports.base import MonthlyReport, StationMonth
 from shared.clock import Instant
 from shared.months import parse_month
+from shared.signing import PROOF_HEADER
 from tests.clocks import ManualClock
 from tests.districts import SmallDistrict, plant_district
 
@@ -56,13 +58,19 @@ class WireTransport:
     deaf: bool = False
     """What is sent arrives, but no answer comes back."""
 
+    def get(self, path: str, headers: Mapping[str, str]) -> Response:
+        if not self.up or self.deaf:
+            raise LinkError
+        answer = self.district.run(self.district.http.get(path, headers=dict(headers)))
+        return Response(answer.status_code, answer.content)
+
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         if not self.up:
             raise LinkError
         answer = self.district.run(self.district.http.post(path, content=body, headers=dict(headers)))
         if self.deaf:
             raise LinkError
-        return Response(answer.status_code, answer.content)
+        return Response(answer.status_code, answer.content, proof=answer.headers.get(PROOF_HEADER, ""))
 
 
 @dataclass(slots=True)
@@ -189,6 +197,7 @@ class District:
 
     def starts(self) -> None:
         """The centre opens: at first, and again after it `stops`."""
+        make_key(self._settings.tls_folder)
         self.app = create_app(self._settings, clock=self.clock, with_jobs=False)
         self.centre = self.app.state.centre
         self._lifespan = self.app.router.lifespan_context(self.app)

@@ -158,3 +158,13 @@ def test_a_stale_socket_of_a_killed_agent_is_taken_over(tmp_path: Path, clock: M
         link.sendall(line(clock) + b"\n")
         assert answered(link) == 1
     ear.listener.close()
+
+
+def test_an_order_reaches_every_helper_that_is_there_and_nobody_else(ear: Ear) -> None:
+    assert ear.listener.order({"do": "unmute"}) == 0
+    with ear.connect() as one, ear.connect() as two:
+        wait_until(lambda: len(ear.listener.peers) == 2, "both being let in")
+        told = ear.listener.order({"do": "set_volume", "volume": 0.6})
+
+        assert told == 2
+        assert [json.loads(link.recv(4096)) for link in (one, two)] == [{"do": "set_volume", "volume": 0.6}] * 2

@@ -1,0 +1,153 @@
+"""Stories of a centre that directs its stations: settings and commands, over bad links and restarts."""
+
+import pytest
+
+from collector.directions import queries, service
+from collector.directions.queries import CommandRow
+from collector.people.access import Visitor
+from collector.people.queries import get_person
+from collector.stations.queries import get_state
+from shared.wire.v1 import Heartbeat, SettingsReport
+from tests.scenarios.harness import District
+
+VILLAGE = "大石镇 红岩村"
+
+
+def director(district: District) -> Visitor:
+    async def load() -> Visitor:
+        async with district.centre.database.read() as connection:
+            person = await get_person(connection, district.register.district_id, district.register.people["主任"])
+        assert person is not None
+        return Visitor(person, "", "利州区")
+
+    return district.run(load())
+
+
+def order(district: District, verb: str) -> str:
+    visitor, station_id = director(district), district.register.stations[VILLAGE]
+
+    async def act() -> str:
+        async with district.centre.database.write() as connection:
+            return await service.order(connection, visitor, station_id, verb, {}, now_ms=district.centre.now_ms)
+
+    return district.run(act())
+
+
+def set_all(district: District, **document: object) -> int:
+    visitor = director(district)
+
+    async def act() -> int:
+        async with district.centre.database.write() as connection:
+            return await service.change_settings(connection, visitor, None, document, now_ms=district.centre.now_ms)
+
+    return district.run(act())
+
+
+def commands(district: District) -> list[CommandRow]:
+    async def load() -> list[CommandRow]:
+        async with district.centre.database.read() as connection:
+            station_id = district.register.stations[VILLAGE]
+            return await queries.list_commands(connection, district.register.district_id, station_id)
+
+    return district.run(load())
+
+
+def heartbeat(district: District) -> Heartbeat:
+    async def load() -> Heartbeat:
+        async with district.centre.database.read() as connection:
+            station_id = district.register.stations[VILLAGE]
+            state = await get_state(connection, district.register.district_id, station_id)
+        assert state is not None
+        return Heartbeat.model_validate_json(state.heartbeat)
+
+    return district.run(load())
+
+
+def test_a_command_is_carried_out_within_two_heartbeats_and_its_answer_closes_it(district: District) -> None:
+    district.passes(minutes=6)
+    order(district, "rescan")
+
+    district.passes(minutes=11)
+
+    assert [(each.verb, each.outcome) for each in commands(district)] == [("rescan", "done")]
+
+
+def test_a_command_to_a_station_whose_answers_get_lost_is_still_done_once(district: District) -> None:
+    station = district.station(VILLAGE)
+    district.passes(minutes=6)
+    order(district, "rescan")
+    district.passes(minutes=6)
+    station.transport.deaf = True
+    district.passes(minutes=30)
+    station.transport.deaf = False
+    station.stops()
+    district.passes(minutes=15)
+
+    assert [each.outcome for each in commands(district)] == ["done"]
+    assert station.agent is not None
+    assert len(station.agent.spool.recall("commands")) == 1
+
+
+def test_an_order_to_a_projector_that_is_not_there_is_refused_with_the_reason(district: District) -> None:
+    district.passes(minutes=6)
+    order(district, "projector_off")
+    district.passes(minutes=11)
+
+    assert [(each.outcome, each.reason) for each in commands(district)] == [
+        ("refused", "no projector is watched at this station")
+    ]
+
+
+def test_a_command_from_before_a_long_absence_is_not_done_on_return(district: District) -> None:
+    station = district.station(VILLAGE)
+    district.passes(minutes=6)
+    station.loses_network()
+    order(district, "rescan")
+    district.passes(hours=2)
+    station.regains_network()
+    district.passes(minutes=15)
+
+    assert [(each.outcome, each.answered_ms) for each in commands(district)] == [("", None)]
+
+
+def test_settings_of_the_district_are_in_force_everywhere_and_survive_a_restart(district: District) -> None:
+    district.passes(minutes=6)
+    version = set_all(district, open_hours=["1-5 08:30-18:00"], probes={"audio": {"enabled": False}})
+    district.passes(minutes=11)
+    before = heartbeat(district)
+    district.station(VILLAGE).stops()
+    district.passes(minutes=6)
+    after = heartbeat(district)
+
+    for told in (before, after):
+        assert told.settings == SettingsReport(version=version)
+        assert told.open_hours == ["1-5 08:30-18:00"]
+        assert "audio" not in told.probes
+        assert "courseware" in told.probes
+
+
+def test_settings_a_station_cannot_take_are_refused_and_said_in_the_heartbeat(district: District) -> None:
+    district.passes(minutes=6)
+    version = set_all(district, probes={"projector": {"host": "192.168.1.20"}})
+    district.passes(minutes=11)
+
+    told = heartbeat(district).settings
+    assert (told.version, told.refused) == (0, version)
+    assert "host" in told.reason
+
+
+@pytest.mark.parametrize("minutes", [30])
+def test_settings_never_touch_what_is_recorded(district: District, minutes: int) -> None:
+    station = district.station(VILLAGE)
+    station.plays("水稻育秧", minutes=10)
+    station.loses_network()
+    station.plays("柑橘修剪", minutes=10)
+    assert station.agent is not None
+    waiting = station.agent.spool.depth()
+    set_all(district, heartbeat_s=600)
+    station.regains_network()
+    district.passes(minutes=minutes)
+
+    assert station.agent.spool.depth().last >= waiting.last
+    assert station.agent.spool.depth().waiting == 0
+    assert station.agent.uplink.heartbeat_s == 600
