@@ -56,5 +56,6 @@ def pc(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pc]:
         machine.write("/srv/courseware/a.mp4", media.mp4(3))
         said = machine.run("yuanjiao-agent", "enroll", codes[0][2], "--centre", f"http://127.0.0.1:{port}")
         machine.run("systemctl", "daemon-reload")
-        machine.run("systemctl", "start", "yuanjiao-agent")
+        machine.run("systemctl", "start", "yuanjiao-agent", check=False)
+        assert machine.show("yuanjiao-agent", "ActiveState") == "active", machine.journal()
         yield Pc(machine, package, said)
