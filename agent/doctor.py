@@ -175,11 +175,13 @@ def _judge_directory(state: Mapping[str, Any] | None) -> Finding:
 
 def _judge_projector(state: Mapping[str, Any] | None) -> Finding:
     if state is None:
-        return Finding(ok=None, text="没有设置网络投影机")
+        return Finding(ok=None, text="没有设置投影机")
     projector = ProjectorState.model_validate(state)
     if not projector.reachable:
         return Finding(
-            ok=False, text="连不上投影机", advice="请确认投影机已通电、网线已插好，且设置里的地址是投影机的地址。"
+            ok=False,
+            text="连不上投影机",
+            advice="请确认投影机已通电、网线或串口线已插好，且设置里的地址或串口是投影机的。",
         )
     if "password" in projector.error:
         return Finding(ok=False, text="投影机密码不对", advice="请在投影机菜单里查看 PJLink 密码，并改正本机设置。")

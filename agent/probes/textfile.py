@@ -31,7 +31,7 @@ _MAX_BYTES_IN_ALL = 16_384
 class TextfileSettings(ProbeSettings):
     """`directory` None: nobody drops anything here. Only whom this PC trusts should be able to write into it."""
 
-    directory: Path | None = Path("/var/lib/yuanjiao/textfile")
+    directory: Path | None = Path("/var/spool/yuanjiao/textfile")
 
 
 class Dropped(BaseModel):

@@ -8,7 +8,7 @@ command is answered by a `command.answered` event; the same id always means the 
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from importlib import resources
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -19,6 +19,8 @@ from shared.wire.v1 import Count, Open
 SETTINGS_PATH = "/api/v1/settings"
 MAX_SETTINGS_BYTES = 32 * 1024
 MAX_COMMANDS = 10
+
+_DIRECTABLE = Path(__file__).with_name("directable.json")
 
 
 class Verb(StrEnum):
@@ -76,9 +78,7 @@ def directable() -> Mapping[str, list[str]]:
 
     Files, programs and secrets are not among them: those are set at the station.
     """
-    names: dict[str, list[str]] = json.loads(
-        resources.files("shared.wire").joinpath("directable.json").read_text("utf-8")
-    )
+    names: dict[str, list[str]] = json.loads(_DIRECTABLE.read_text("utf-8"))
     return names
 
 
