@@ -41,6 +41,11 @@ format: $(INSTALLED) ## write the formatting that lint asks for
 	@$(BIN)/ruff check --fix --quiet --exit-zero
 	@$(BIN)/ruff format --quiet
 
+# Proofs of minutes, run by CI beside the tests: power cuts, kills and failing disks (STATES=100000 is what CI asks).
+powerloss: setup
+	@sh tests/packages.sh
+	@$(BIN)/python -m tests.powerloss $(STATES)
+
 bench: setup ## the benchmarks, as lines of JSON; BENCH=intake runs one
 	@for bench in $(or $(BENCH),agent_footprint intake pages); do $(BIN)/python -m bench.$$bench || exit 1; done
 

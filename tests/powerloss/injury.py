@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,22 +50,33 @@ def list_broken(folder: Path, calls: str, act: str, *, step: int = 1) -> tuple[i
     prepare("errand", template)
     total = _count_calls(folder, calls)
     places = range(1, total + 1, step)
-    _trace(folder, calls, f"inject={CALLS[calls].names}:{act}:when={total}", [str(total), *map(str, places)])
+    _trace(folder, calls, f"inject={CALLS[calls].names}:{act}:when={total}", total, places)
     broken = {place: _check(folder, place) for place in places}
     return len(places), [f"{act} at {calls} {place}: {each}" for place, each in broken.items() if each]
 
 
 def _count_calls(folder: Path, calls: str) -> int:
     """How many of these calls an errand makes that nobody disturbs."""
-    _trace(folder, calls, f"trace={CALLS[calls].names}", ["0", "0"])
+    _trace(folder, calls, f"trace={CALLS[calls].names}", 0, [0])
     log = (folder / "strace.log").read_text("ascii", "replace")
     shutil.rmtree(folder / "0")
     return len(re.findall(rf"^\d+ +(?:{CALLS[calls].names.replace(',', '|')})\(", log, re.MULTILINE))
 
 
-def _trace(folder: Path, calls: str, option: str, arguments: list[str]) -> None:
+def _trace(folder: Path, calls: str, option: str, total: int, places: Iterable[int]) -> None:
+    for place in places:
+        shutil.copytree(folder / "template", folder / str(place))
+        (folder / str(place) / "marks").touch()
     strace = ["strace", "-f", "-qq", "-o", str(folder / "strace.log"), "-e", f"trace={CALLS[calls].names}"]
-    program = [os.path.realpath(sys.executable), "-m", "tests.powerloss.injury", str(folder), calls, *arguments]
+    program = [
+        os.path.realpath(sys.executable),
+        "-m",
+        "tests.powerloss.injury",
+        str(folder),
+        calls,
+        str(total),
+        *map(str, places),
+    ]
     path = os.pathsep.join(each for each in sys.path if each)
     environment = {**os.environ, "PYTHONPATH": path}
     subprocess.run([*strace, "-e", option, *program], check=True, env=environment, stderr=subprocess.DEVNULL)
@@ -82,8 +93,6 @@ def _check(folder: Path, place: int) -> str:
 def main(folder: Path, calls: str, total: int, places: list[int]) -> None:
     """One errand after another, each in a process of its own; the injured one dies or sees an error."""
     for place in places:
-        shutil.copytree(folder / "template", folder / str(place))
-        (folder / str(place) / "marks").touch()
         child = os.fork()
         if child == 0:
             idle = os.open("/dev/null", os.O_WRONLY)

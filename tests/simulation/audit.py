@@ -1,0 +1,275 @@
+"""The invariants. Written from what the product promises, not from how it keeps it.
+
+Every committed row and every answer is checked as it comes; every promise still open is checked after each day.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from collector.intake.service import Received
+from shared.months import month_of
+from shared.signing import key_id
+from shared.wire.v1 import Answer
+from tests.simulation.ledger import Entry, Ledger
+from tests.simulation.life import DAY_MS
+from tests.simulation.machine import RETENTION_DAYS, Machine
+from tests.simulation.tables import Tables, stream_of
+
+BOOKED_WITHIN_MS = 15 * 60_000
+
+
+class BrokenInvariantError(Exception):
+    """An invariant does not hold; the message begins with its name."""
+
+
+def require(holds: bool, invariant: str, detail: str) -> None:
+    if not holds:
+        raise BrokenInvariantError(f"{invariant}: {detail}")
+
+
+@dataclass(slots=True)
+class StreamBook:
+    """One stream at the centre: how far its rows reach, what stands where, what is declared missing."""
+
+    upto: int = 0
+    names: dict[int, str] = field(default_factory=dict)
+    gaps: list[tuple[int, int, dict[str, int], int]] = field(default_factory=list)
+
+    def gap_at(self, seq: int) -> tuple[int, int, dict[str, int], int] | None:
+        return next((gap for gap in self.gaps if gap[0] <= seq <= gap[1]), None)
+
+
+@dataclass(slots=True)
+class Audit:
+    """The auditor sees every machine's ledger and every row of the centre. It never tells either."""
+
+    tables: Tables
+    machines: list[Machine] = field(default_factory=list)
+    truths: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    poisoned: set[str] = field(default_factory=set)
+    disturbed: set[str] = field(default_factory=set)
+    """Stations whose streams may be disputed: a clone, an old disk image or an impostor with their key is about."""
+    cloned: set[str] = field(default_factory=set)
+    books: dict[str, StreamBook] = field(default_factory=dict)
+    places: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    tails: dict[str, int] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
+    """When the newest heartbeat that the centre has committed was made, true time."""
+    rows: int = 0
+    restores: int = 0
+
+    def machines_of(self, station: str) -> list[Machine]:
+        return [each for each in self.machines if each.station == station]
+
+    def commit(self, rows: Sequence[dict[str, Any]], answers: Sequence[tuple[Received, Answer]]) -> None:
+        """Rows just committed, answers just given."""
+        for row in rows:
+            self._row(row)
+        for received, answer in answers:
+            committed = self.tables.streams.get(received.stream)
+            stored = 0 if committed is None else committed.stored
+            detail = f"{received.push.envelope.station} was told {answer.stored}, committed are {stored}"
+            require(answer.stored <= stored, "ack after commit only", detail)
+            self._state(received)
+
+    def restored(self, tables: Tables) -> None:
+        """The centre is back at an old backup: read its books anew, and reopen every promise it no longer holds."""
+        self.tables = tables
+        self.restores += 1
+        self.books, self.places, self.tails, self.heard = {}, {}, {}, {}
+        for key in sorted(tables.events, key=lambda each: (each[2], each[3])):
+            self._row(tables.events[key])
+        for machine in self.machines:
+            ledger = machine.ledger
+            ledger.pending = [each for each in ledger.entries if each.fate not in ("gone", "tail")]
+
+    def _row(self, row: dict[str, Any]) -> None:
+        self.rows += 1
+        station, stream = f"{row['district_id']}/{row['station_id']}", stream_of(row)[2]
+        book = self.books.setdefault(stream, StreamBook())
+        require(row["seq"] == book.upto + 1, "numbered without holes", f"{stream[:6]} {book.upto} then {row['seq']}")
+        event = read(row["line"])
+        upto = int(event["data"]["last"]) if event.get("kind") == "spool.gap" and not row["refused"] else row["seq"]
+        book.upto = upto
+        name = event.get("data", {}).get("id")
+        if event.get("kind") == "stream.opened" and event["data"]["previous"]:
+            told = event["data"]["previous"]
+            self.tails[told] = max(self.tails.get(told, 0), event["data"]["previous_last"])
+        if event.get("kind") == "spool.gap":
+            book.gaps.append((row["seq"], upto, event["data"]["counts"], row["received_ms"]))
+        if name is not None:
+            book.names[row["seq"]] = name
+            self._event(station, stream, row, name)
+
+    def _event(self, station: str, stream: str, row: dict[str, Any], name: str) -> None:
+        where = f"{station} {name} at {stream[:6]}/{row['seq']}"
+        require(name in self.truths and name.startswith(f"{station}:"), "nothing forged", where)
+        mine = self.machines_of(station)
+        known = any((stream, row["seq"], name) in each.ledger.promised for each in mine)
+        if not known:  # its recording never returned: killed, or reported as failed, with the bytes on the disk
+            taken = any(each.ledger.recorded.get(name, 0) for each in mine)
+            require(not taken or self._may_repeat(mine), "nothing stored that was not recorded", where)
+        places = self.places.setdefault(name, [])
+        places.append((stream, row["seq"]))
+        require(len(places) == 1 or self._may_repeat(mine), "0 doubled", f"{where}, also {places[:-1]}")
+        is_poison = name in self.poisoned
+        require(
+            (row["refused"] is not None) == is_poison, "poison set aside, nothing else", f"{where} {row['refused']}"
+        )
+        if not row["uncertain"]:
+            self._booking(row, self.truths[name], where)
+
+    def _booking(self, row: dict[str, Any], true_ms: int, where: str) -> None:
+        off = row["booked_ms"] - true_ms
+        require(abs(off) <= BOOKED_WITHIN_MS, "booked when it happened", f"{where} is {off / 1000:.0f} s off")
+        months = (row["booked_month"], month_of(true_ms))
+        require(months[0] == months[1], "0 unflagged misbooked", f"{where} booked in {months[0]}, was {months[1]}")
+
+    def _state(self, received: Received) -> None:
+        """The station's state is the newest that has come, whatever came after it."""
+        heartbeat = received.push.envelope.heartbeat
+        station = received.push.envelope.station
+        boots = {boot: ms for each in self.machines_of(station) for boot, ms in each.boots.items()}
+        self.heard[station] = max(self.heard.get(station, 0), boots[heartbeat.boot] + heartbeat.mono)
+        state = self.tables.states[received.station]
+        shown = boots[state["boot"]] + state["mono_ms"]
+        if station not in self.cloned:
+            off = (self.heard[station] - shown) / 1000
+            require(off <= 0, "newest state wins", f"{station} shows a state {off:.0f} s older than the newest heard")
+
+    def _may_repeat(self, machines: Sequence[Machine]) -> bool:
+        """What a sensor remembered may be lost with a spoilt disk, so that it tells something again."""
+        return any(each.ledger.spoilt for each in machines)
+
+    def day(self) -> None:
+        """Every promise that is still open: where is it?"""
+        for machine in self.machines:
+            if machine.spool is not None:
+                self._promises(machine)
+
+    def end(self) -> None:
+        """After quiet days nothing may be open any more; and the sums are counted anew from the tables."""
+        for machine in self.machines:
+            require(machine.spool is not None, "agents run", f"{machine.station} is down after quiet days")
+            self._promises(machine)
+            if not self._is_valid(machine):
+                continue  # a copy of the disk whose key was replaced: cut off, as it should be
+            waiting = [each for each in machine.ledger.pending if each.fate == "waiting"]
+            require(not waiting, "0 lost", f"{machine.station}: {len(waiting)} not delivered, first {waiting[:1]}")
+            self._conservation(machine)
+
+    def _is_valid(self, machine: Machine) -> bool:
+        district_id, station_id = map(int, machine.station.split("/"))
+        keys = self.tables.keys[(district_id, station_id)]
+        return keys[key_id(machine.key.verify_key)][1] is None
+
+    def _promises(self, machine: Machine) -> None:
+        if not machine.ledger.pending:
+            return
+        shelf = read_spool(machine)
+        for entry in machine.ledger.pending:
+            entry.fate = self._fate(machine, entry, shelf)
+        keep = ("waiting", "held")
+        machine.ledger.pending = [each for each in machine.ledger.pending if each.fate in keep]
+
+    def _fate(self, machine: Machine, entry: Entry, shelf: "Shelf") -> str:
+        stream, seq = entry.place
+        where = f"{machine.station} {entry.name} at {stream[:6]}/{seq}"
+        book = self.books.get(stream, StreamBook())
+        if book.names.get(seq) == entry.name:
+            return "stored"
+        gap = book.gap_at(seq)
+        if gap is not None:
+            self._may_be_missing(machine.ledger, entry, gap, where)
+            return "declared"
+        if shelf.has(stream, seq):
+            if shelf.held(stream):
+                require(machine.station in self.disturbed, "no dispute without a cause", where)
+                return "held"
+            mixed = book.upto >= seq and shelf.stored(stream) >= seq
+            if mixed and self.restores and machine.station in self.disturbed:
+                return "held"  # a fork and an old backup at once: what was stored is now disputed
+            require(not mixed, "0 mixed", f"{where}: the centre has {book.names.get(seq)} there and both are content")
+            return "waiting"
+        if shelf.floor(stream) >= seq > book.upto:
+            return "waiting"  # forgotten here; the gap is declared when the station learns that it is wanted
+        require(bool(entry.damaged), "0 lost", f"{where} is neither at the centre nor in the spool")
+        declared = max(self.tails.get(stream, 0), shelf.tails.get(stream, 0)) >= seq
+        twice = entry.damaged > 1  # the telling of the first loss was itself lost
+        require(bool(declared or twice or machine.ledger.replaced), "every loss is told", where)
+        return "tail" if declared else "gone"
+
+    def _may_be_missing(
+        self, ledger: Ledger, entry: Entry, gap: tuple[int, int, dict[str, int], int], where: str
+    ) -> None:
+        """A declared gap is honest; it still needs a cause."""
+        _, _, counts, received_ms = gap
+        if entry.damaged:
+            return
+        if "forgotten" in counts:
+            old = received_ms - entry.true_ms > (RETENTION_DAYS - 1) * DAY_MS
+            require(old or ledger.forgetful, "kept for the retention", f"{where} was forgotten early")
+            return
+        may_go = self.kinds[entry.name].endswith(".sampled") and ledger.forgetful
+        require(may_go, "nothing given up without need", f"{where} declared missing: {counts}")
+
+    def _conservation(self, machine: Machine) -> None:
+        produced: dict[int, int] = {}
+        found: dict[int, int] = {}
+        names = {(key[2], key[3]): read(row["line"])["data"].get("id") for key, row in self.tables.events.items()}
+        for entry in machine.ledger.entries:
+            produced[entry.month] = produced.get(entry.month, 0) + 1
+            there = names.get(entry.place) == entry.name
+            accounted = there or entry.fate in ("declared", "held", "tail", "gone")
+            found[entry.month] = found.get(entry.month, 0) + accounted
+        require(produced == found, "conservation", f"{machine.station}: produced {produced}, accounted for {found}")
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What is in a machine's spool, read from its file."""
+
+    lines: dict[str, list[tuple[int, int]]]
+    streams: dict[str, tuple[int, int, int]]
+    tails: dict[str, int]
+
+    def has(self, stream: str, seq: int) -> bool:
+        return any(first <= seq <= upto for first, upto in self.lines.get(stream, ()))
+
+    def held(self, stream: str) -> bool:
+        return bool(self.streams[stream][1])
+
+    def stored(self, stream: str) -> int:
+        return self.streams[stream][0]
+
+    def floor(self, stream: str) -> int:
+        return self.streams[stream][2] if stream in self.streams else 0
+
+
+def read_spool(machine: Machine) -> Shelf:
+    """The present rows of the spool; an empty shelf when it is not running (a full disk, no disk)."""
+    shelf = Shelf({}, {}, {})
+    if machine.spool is None or machine.disk.connection is None:
+        return shelf
+    db = machine.disk.connection
+    for stream, *row in db.execute("SELECT stream, stored, held, floor FROM streams"):
+        shelf.streams[stream] = (row[0], row[1], row[2])
+    query = "SELECT stream, seq, upto, line FROM lines JOIN streams USING (no)"
+    for stream, seq, upto, line in db.execute(query):
+        shelf.lines.setdefault(stream, []).append((seq, upto))
+        if seq == 1 and b'"stream.opened"' in line:
+            data = read(line)["data"]
+            shelf.tails[data["previous"]] = data["previous_last"]
+    return shelf
+
+
+def read(line: bytes) -> dict[str, Any]:
+    """A line as JSON; empty when it is none."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

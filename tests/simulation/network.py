@@ -1,0 +1,95 @@
+"""The way between station and centre: seeded, and as bad as a village's."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from agent.errors import LinkError
+from agent.transport import Response
+from tests.simulation.centre import Centre, Request
+
+LONGEST_DELAY_MS = 10 * 60_000
+PROXY_LIMIT_BYTES = 900
+ANSWERS = {
+    "too_many": Response(429, b"slow down", 60.0),
+    "server_error": Response(500, b"Internal Server Error"),
+    "bad_gateway": Response(502, b"<html>502</html>"),
+    "captive_portal": Response(200, b"<html>please log in</html>"),
+}
+
+
+@dataclass(slots=True)
+class Network:
+    """All requests that are still under way, and the centre at the other end."""
+
+    centre: Centre
+    dice: Random
+    now_ms: int = 0
+    held: list[tuple[int, Request]] = field(default_factory=list)
+
+    def arrive(self, now_ms: int) -> None:
+        """Let what was held up until now reach the centre; nobody waits for these answers any more."""
+        due = sorted((each for each in self.held if each[0] <= now_ms), key=lambda each: each[0])
+        self.held = [each for each in self.held if each[0] > now_ms]
+        for at_ms, request in due:
+            self.centre.answer([request], max(at_ms, self.centre.now_ms))
+        self.now_ms = now_ms
+
+
+@dataclass(slots=True)
+class Link:
+    """One station's transport. `trouble` is what befalls its next requests, one each."""
+
+    network: Network
+    up: bool = True
+    trouble: list[str] = field(default_factory=list)
+    on_sent: Callable[[], None] | None = None
+    """Called once the centre has the request and before the agent has the answer: a moment to die in."""
+    seen: list[Request] = field(default_factory=list)
+    """Recent requests, as somebody on the way may have kept them."""
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
+        del path
+        request = Request(body, headers)
+        self.seen = [*self.seen[-3:], request]
+        if not self.up:
+            raise LinkError
+        answer = self._send(request, self.trouble.pop(0) if self.trouble else "")
+        if self.on_sent is not None:
+            hook, self.on_sent = self.on_sent, None
+            hook()
+        if answer is None:
+            raise LinkError
+        return answer
+
+    def _send(self, request: Request, trouble: str) -> Response | None:
+        network, centre, now_ms = self.network, self.network.centre, self.network.now_ms
+        if trouble in ANSWERS:
+            return ANSWERS[trouble]
+        if trouble == "loss":
+            return None
+        if trouble in ("delay", "reorder"):
+            network.held.append((now_ms + network.dice.randrange(1000, LONGEST_DELAY_MS), request))
+            return None
+        if trouble == "small_proxy" and len(request.body) > PROXY_LIMIT_BYTES:
+            return Response(413, json.dumps({"type": "too-large"}).encode())
+        if trouble == "cut_body":
+            cut = request.body[: network.dice.randrange(len(request.body))]
+            centre.answer([Request(cut, request.headers)], now_ms)
+            return None
+        if trouble == "flipped_body":
+            changed = bytearray(request.body)
+            changed[network.dice.randrange(len(changed))] ^= 1 << network.dice.randrange(8)
+            return centre.answer([Request(bytes(changed), request.headers)], now_ms)[0]
+        if trouble == "raced":
+            centre.rival = lambda: self._rival(request, now_ms)
+        together = [request, *self.seen, request] if trouble == "duplicate" else [request]
+        answers = centre.answer(together, now_ms)
+        return None if trouble == "half_close" else answers[0]
+
+    def _rival(self, request: Request, now_ms: int) -> None:
+        """Another replica takes the same request while the first is in mid-transaction."""
+        rows = self.network.centre._rows
+        self.network.centre.answer([request], now_ms)
+        self.network.centre._rows = rows
