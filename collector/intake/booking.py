@@ -1,7 +1,8 @@
 """When an event truly happened, whatever the station's clock believed. Pure.
 
 Within the boot that is talking to us, time is counted back on the monotonic clock from the moment of receipt. For an
-earlier boot an anchor of that boot serves, if there ever was one. Else the recorded wall time stands, flagged.
+earlier boot an anchor of that boot serves, if there ever was one. Else the recorded wall time stands where it is
+possible at all, and the receipt where it is not, flagged.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from shared.wire.v1 import Event, Heartbeat
 
 HELD_UP_MS = 15 * 60_000
 """How long a push may lie on its way: what seems to have happened so shortly after a month began is flagged."""
+FIRST_POSSIBLE_MS = 1_735_689_600_000
+"""The beginning of 2025, before which no station ran this program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +30,16 @@ def book(event: Event, *, heartbeat: Heartbeat | None, received_ms: int, anchors
 
     Without a `heartbeat`, as for a push carried here by hand, the receipt says nothing about the station's clock.
     """
-    offset = anchors.get(event.boot)
+    offset, uneven = anchors.get(event.boot), False
     if heartbeat is not None and heartbeat.boot == event.boot:
         # A push that was held up on its way makes the difference look larger than it is, so the smaller one counts.
         here = received_ms - heartbeat.mono
+        # A larger difference either way means that the station's monotonic clock stood still or ran wild meanwhile.
+        uneven = offset is not None and abs(here - offset) > HELD_UP_MS
         offset = here if offset is None else min(here, offset)
     if offset is None:
-        return Booked(event.at, uncertain=True)
+        return Booked(event.at if FIRST_POSSIBLE_MS <= event.at <= received_ms else received_ms, uncertain=True)
     at_ms = event.mono + offset
     if at_ms > received_ms:
         return Booked(received_ms, uncertain=True)
-    return Booked(at_ms, uncertain=month_of(at_ms) != month_of(at_ms - HELD_UP_MS))
+    return Booked(at_ms, uncertain=uneven or month_of(at_ms) != month_of(at_ms - HELD_UP_MS))

@@ -3,8 +3,8 @@
 Event key: `(district, station, stream, seq, month)`; `month` comes from the immutable line (partition key), the
 month that counts for reports is `booked_month`. A stream's `before` is where it stood before its last move: an upsert
 that expects another place changes nothing, which is the compare-and-set. `told` is how far the station said it had
-written when it left the stream; what lies between `stored` and that is its unknown tail. Every line is stored;
-`refused` says why one is not read further.
+written when it left the stream, at `left_ms`; what lies between `stored` and that is its unknown tail. Every line is
+stored; `refused` says why one is not read further.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table, Text
@@ -22,6 +22,7 @@ streams = Table(
     Column("head", Hex, nullable=False),
     number("folded", primary=False),
     Column("told", BigInteger, nullable=False, server_default="0"),
+    at("left_ms", nullable=True),
     at("opened_ms"),
     to_station(),
     postgresql_with={"fillfactor": 50},

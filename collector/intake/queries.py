@@ -25,6 +25,21 @@ class StreamRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """The unknown end of a stream: the station said it had written up to `told`, up to `stored` has come."""
+
+    station_id: int
+    stream: str
+    stored: int
+    told: int
+    left_ms: int
+
+    @property
+    def lines(self) -> int:
+        return self.told - self.stored
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """The valid key of a station and where its newest state stands (`mono_ms` -1: never heard).
 
@@ -202,8 +217,26 @@ async def put_told(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) 
     if rows:
         fresh = dialect.insert(connection, streams)
         key = [streams.c.district_id, streams.c.station_id, streams.c.stream]
-        changes = {"told": fresh.excluded.told}
+        changes = {"told": fresh.excluded.told, "left_ms": fresh.excluded.left_ms}
         await connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=changes), list(rows))
+
+
+async def list_unknown_tails(
+    connection: AsyncConnection, district_id: int, *, since_ms: int = 0, until_ms: int = 2**53
+) -> list[Tail]:
+    """Streams left within a time whose station had written more than has come; oldest first.
+
+    One that comes after all, on a stick or from a rescued disk, makes its tail shorter.
+    """
+    each = streams.c
+    statement = select(each.station_id, each.stream, each.stored, each.told, each.left_ms).where(
+        each.district_id == district_id,
+        each.told > each.stored,
+        each.left_ms >= since_ms,
+        each.left_ms < until_ms,
+    )
+    rows = await connection.execute(statement.order_by(each.left_ms, each.station_id))
+    return [Tail(*row) for row in rows]
 
 
 async def get_public_key(connection: AsyncConnection, district_id: int, station_id: int, key_id: str) -> bytes | None:

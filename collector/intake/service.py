@@ -158,7 +158,7 @@ def _leave(work: _Group, received: Received, newest: str) -> None:
     if left and left != newest:
         key = {"district_id": received.district_id, "station_id": received.station_id, "stream": left}
         fresh = {"stored": 0, "before": 0, "head": chain.START.hex(), "folded": 0, "opened_ms": received.received_ms}
-        work.told[(*received.station, left)] = key | fresh | {"told": last}
+        work.told[(*received.station, left)] = key | fresh | {"told": last, "left_ms": received.received_ms}
 
 
 def _end_below(work: _Group, received: Received) -> LinePlace | None:

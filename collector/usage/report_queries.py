@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Table, case, func, or_, select
 from collector.areas.models import areas, districts
 from collector.areas.queries import AreaKind, list_areas
 from collector.intake.models import streams
+from collector.intake.queries import list_unknown_tails
 from collector.stations.models import station_states, stations
 from collector.stations.queries import Station, list_stations
 from collector.usage.models import daily, downloads, playbacks, stock, tallies
@@ -73,12 +74,15 @@ async def load_month(
     """Every station in use, in official order, with its month. Stock is that of the month's end, or of now."""
     chosen = [each for each in await list_stations(connection, district_id) if township_id in {None, each.township_id}]
     ids = None if township_id is None else [each.station_id for each in chosen]
-    _, end_ms = month_bounds(month, zone)
+    begin_ms, end_ms = month_bounds(month, zone)
     sums = await _list_sums(connection, district_id, month, ids)
     downloaded = await _list_downloaded(connection, district_id, month, ids)
     stored = await _list_stored(connection, district_id, min(now_ms + 1, end_ms), ids)
     played = await _list_played(connection, district_id, month, ids)
     facts = await _list_facts(connection, district_id, month, ids)
+    for tail in await list_unknown_tails(connection, district_id, since_ms=begin_ms, until_ms=end_ms):
+        arrived, lost = facts.get(tail.station_id, (0, 0))
+        facts[tail.station_id] = (arrived, lost + tail.lines)
     receipts = await _list_receipts(connection, district_id, chosen)
     return [
         _source(each, sums=sums, downloaded=downloaded, stored=stored, played=played, facts=facts, receipts=receipts)

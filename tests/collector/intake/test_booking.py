@@ -1,3 +1,7 @@
+from datetime import UTC, datetime
+
+import pytest
+
 from collector.intake.booking import Booked, book
 from shared.months import month_bounds
 from shared.wire.v1 import Event, Heartbeat, SpoolReport
@@ -24,7 +28,20 @@ def test_an_earlier_boot_is_placed_by_its_anchor() -> None:
 
 
 def test_a_boot_nobody_ever_heard_keeps_its_own_time_flagged() -> None:
-    assert booked(at=123, boot="b9", mono=1_000) == Booked(123, uncertain=True)
+    assert booked(at=NOW_MS - 5, boot="b9", mono=1_000) == Booked(NOW_MS - 5, uncertain=True)
+
+
+@pytest.mark.parametrize("year", [1970, 2000, 2035, 2038])
+def test_a_boot_nobody_ever_heard_is_not_booked_into_an_impossible_year(year: int) -> None:
+    at_ms = int(datetime(year, 6, 1, tzinfo=UTC).timestamp() * 1000)
+    assert booked(at=at_ms, boot="b9", mono=1_000) == Booked(NOW_MS, uncertain=True)
+
+
+@pytest.mark.parametrize("minutes", [-16, 16])
+def test_a_monotonic_clock_that_stood_still_or_ran_wild_is_flagged(minutes: int) -> None:
+    event = Event(seq=1, kind="note", at=5, boot="b1", mono=400_000, data={})
+    known = {"b1": NOW_MS - 1_000_000 - minutes * 60_000}
+    assert book(event, heartbeat=HEARTBEAT, received_ms=NOW_MS, anchors=known).uncertain
 
 
 def test_nothing_is_booked_into_the_future() -> None:

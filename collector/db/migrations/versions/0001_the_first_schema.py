@@ -630,6 +630,7 @@ def upgrade() -> None:
         sa.Column("head", sa.LargeBinary(), nullable=False),
         sa.Column("folded", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("told", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("left_ms", sa.BigInteger(), nullable=True),
         sa.Column("opened_ms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["district_id", "station_id"],
