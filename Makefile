@@ -8,7 +8,7 @@ FRONT_END := node_modules/.installed
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint check format bench lock deb deb-test
+.PHONY: help setup demo test lint check format bench lock deb deb-test powerloss
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10

@@ -95,7 +95,16 @@ def build(
     for name, probe, chosen in chosen_probes(settings, plugins):
         runner.add(name, probe, chosen, memo_key=memo_key)
     keeping = Keeping(settings.state_dir)
-    uplink = Uplink(identity, transport, spool, runner.reports, settings.heartbeat_s, settings.flush_s, keeping=keeping)
+    uplink = Uplink(
+        identity,
+        transport,
+        spool,
+        runner.reports,
+        settings.heartbeat_s,
+        settings.flush_s,
+        full=lambda: spool.full,
+        keeping=keeping,
+    )
     agent = Agent(spool, runner, uplink, Helpers())
     _take_directions(agent, settings, transport, plugins, threaded=look is Look)
     return agent

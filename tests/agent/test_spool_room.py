@@ -1,15 +1,23 @@
 """When room runs out: what goes, in which order, and that it is told."""
 
+import gzip
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from nacl.signing import SigningKey
 
+from agent.app import build
 from agent.errors import SpoolFullError
+from agent.identity import Identity
 from agent.probes.base import Fact
 from agent.room import Space
+from agent.runner import InlineLook
+from agent.settings import AgentSettings
 from agent.spool import Limits, Spool
+from agent.transport import Response
 from collector.intake.admission import admit
 from shared import chain
 from tests.clocks import ManualClock
@@ -184,3 +192,24 @@ def test_the_files_stay_within_the_bound_whatever_is_recorded(tmp_path: Path, cl
         spool.append([Fact("device.sampled", {"text": FILLING * 4})] * 100, clock.now(), memo={})
     fill(spool, clock, "playback.ended")
     assert sum(path.stat().st_size for path in tmp_path.iterdir() if path.suffix != ".db-shm") <= limits.max_bytes
+
+
+def test_a_spool_that_refuses_says_so_in_the_heartbeat(tmp_path: Path, clock: ManualClock) -> None:
+    bodies: list[bytes] = []
+
+    class Ear:
+        def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
+            bodies.append(body)
+            return Response(503, b"{}")
+
+    identity = Identity("510802/7", "大石镇 红岩村", "https://centre.test", SigningKey.generate())
+    agent = build(AgentSettings(state_dir=tmp_path), identity, Ear(), clock.now(), look=InlineLook, plugins={})
+    agent.push(clock.now())
+    agent.spool.full = True
+    clock.advance(minutes=10)
+    agent.push(clock.now())
+    agent.close()
+    told = [
+        json.loads(gzip.decompress(body).splitlines()[0])["heartbeat"]["spool"].get("full", False) for body in bodies
+    ]
+    assert told == [False, True]
