@@ -199,6 +199,7 @@ def test_a_spool_that_refuses_says_so_in_the_heartbeat(tmp_path: Path, clock: Ma
 
     class Ear:
         def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
+            del path, headers
             bodies.append(body)
             return Response(503, b"{}")
 
