@@ -47,6 +47,11 @@ def test_a_commit_is_on_the_disk_and_keys_are_kept(sqlite_url: str) -> None:
     assert play(sqlite_url, lambda database: pragmas(database, *names)) == ["wal", FULL, 1, 10_000]
 
 
+def test_the_writer_has_room_for_the_pages_that_grow(sqlite_url: str) -> None:
+    names = ("cache_size", "wal_autocheckpoint", "mmap_size")
+    assert play(sqlite_url, lambda database: pragmas(database, *names)) == [-32_768, 4_000, 0]
+
+
 def test_a_reader_cannot_write_even_if_it_tries(sqlite_url: str) -> None:
     async def story(database: Database) -> None:
         async with database.read() as connection:
