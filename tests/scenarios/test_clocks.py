@@ -44,7 +44,7 @@ LIES: dict[str, Callable[[int], int]] = {
     "a day back": lambda true_ms: true_ms - DAY_MS,
     "400 days ahead": lambda true_ms: true_ms + 400 * DAY_MS,
     "ten times too fast": lambda true_ms: START_MS + 10 * (true_ms - START_MS),
-    "frozen": lambda true_ms: START_MS - 40 * DAY_MS,
+    "frozen": lambda _: START_MS - 40 * DAY_MS,
 }
 
 
@@ -58,7 +58,7 @@ def test_a_film_under_a_lying_clock_is_booked_when_it_ran(district: District, li
     district.passes(minutes=7)
 
     (_, began_ms, *began), (_, ended_ms, *ended) = booked(district)
-    assert abs(began_ms - begun_ms) <= 61_000  # the story moves in steps of a minute: a fact is looked at a step later
+    assert abs(began_ms - begun_ms) <= 2_000
     assert abs(ended_ms - began_ms - 30 * 60_000) <= 2_000
     assert (began, ended) == ([202609, False], [202609, False])
 
@@ -99,7 +99,7 @@ def test_a_film_of_a_boot_that_was_heard_once_is_placed_by_its_anchor(district: 
     district.passes(minutes=12)
 
     (_, began_ms, *began), (_, ended_ms, *ended) = booked(district)
-    assert abs(began_ms - begun_ms) <= 61_000
+    assert abs(began_ms - begun_ms) <= 2_000
     assert abs(ended_ms - began_ms - 30 * 60_000) <= 2_000
     assert (began, ended) == ([202609, False], [202609, False])
 
