@@ -90,6 +90,16 @@ def _renew(options: argparse.Namespace, settings: Settings) -> None:
     print(f"中心指纹：{setup.get_fingerprint(settings)}")
 
 
+def _release(options: argparse.Namespace, settings: Settings) -> None:
+    title = asyncio.run(setup.release(settings, station=options.station))
+    print(f"{title} 已放行：下一台联系中心的电脑继续使用这个站点。如果仍有两台，会再次被发现。")
+
+
+def _rotate_keys(options: argparse.Namespace, settings: Settings) -> None:
+    asyncio.run(setup.order_rotation(settings, district_id=options.district, station=options.station))
+    print("已下令：站点下次联系中心时换用新密钥，旧密钥一天后失效。")
+
+
 def _link(options: argparse.Namespace, settings: Settings) -> None:
     print(asyncio.run(setup.make_link(settings, district_id=options.district, account=options.account)))
 
@@ -140,6 +150,15 @@ def _parser() -> argparse.ArgumentParser:
     codes.add_argument("--township", help="只生成一个乡镇的")
     codes.add_argument("--out", type=Path, help="写入文件；不给则打印")
     codes.set_defaults(run=_codes)
+
+    release = commands.add_parser("release", help="放行一个因疑似复制而暂停的站点")
+    release.add_argument("station", help="站点编号，例如 510802/17")
+    release.set_defaults(run=_release)
+
+    rotate = commands.add_parser("rotate-keys", help="让站点换用新密钥（平时每年自动一次）")
+    rotate.add_argument("--district", type=int, default=510802)
+    rotate.add_argument("--station", help="站点编号，例如 510802/17；不给则为全区县")
+    rotate.set_defaults(run=_rotate_keys)
 
     link = commands.add_parser("link", help="生成一次性登录链接")
     link.add_argument("--district", type=int, default=510802)

@@ -7,7 +7,7 @@ from nacl.signing import SigningKey
 
 from collector.errors import SetupError
 from collector.files import replace_file
-from collector.tls import Folder, list_authorities, read_standing
+from collector.tls import Folder, fingerprint, list_authorities, read_standing
 from shared import signing
 from shared.wire.v1 import Trust
 
@@ -31,6 +31,11 @@ class Seal:
             signature = signing.sign_trust(self._key, version=version, authorities=authorities)
             self.trust = Trust(version=version, authorities=authorities, signature=signature)
             self.version = version
+
+    @property
+    def fingerprint(self) -> str:
+        """What an operator types after the code, empty where the centre has no authority of its own."""
+        return fingerprint(self.trust.authorities[0]) if self.trust else ""
 
     def prove(self, *, station: str, request: bytes, answer: bytes) -> str:
         """Value of the header that shows this answer to be the centre's own."""

@@ -22,9 +22,10 @@ from collector.migrate import migrate
 from collector.people import queries as people
 from collector.people import service as accounts
 from collector.people.queries import Role
-from collector.seal import make_key
+from collector.seal import load_seal, make_key
 from collector.settings import Settings
 from collector.stations import queries as stations
+from collector.stations import service as decide
 from collector.stations.register import plant_register
 from collector.stations.service import new_code
 from shared.bundle import RECEIPT_SUFFIX
@@ -89,8 +90,31 @@ def renew(settings: Settings, *, new_authority: bool) -> bool:
 
 def get_fingerprint(settings: Settings) -> str:
     """What an operator types after the code, empty where the centre has no authority of its own."""
-    folder = tls.Folder(settings.tls_folder)
-    return tls.fingerprint(tls.list_authorities(folder)[0]) if folder.trust.exists() else ""
+    seal = load_seal(settings.tls_folder)
+    return seal.fingerprint if seal else ""
+
+
+async def release(settings: Settings, *, station: str) -> str:
+    """Set a station free that is held aside; returns its title. Whoever pushes next goes on."""
+    async with _opened(settings) as database, database.write() as connection:
+        found = await _require_station(connection, station)
+        await decide.release(connection, found.district_id, found.station_id, now_ms=wall_ms())
+        return found.title
+
+
+async def order_rotation(settings: Settings, *, district_id: int, station: str | None) -> None:
+    """Have one station, or all of the district, make a new key at their next push."""
+    async with _opened(settings) as database, database.write() as connection:
+        found = None if station is None else await _require_station(connection, station)
+        number = None if found is None else found.station_id
+        await decide.order_rotation(connection, found.district_id if found else district_id, number, now_ms=wall_ms())
+
+
+async def _require_station(connection: Connection, wire_name: str) -> stations.Station:
+    district_id, _, station_id = wire_name.partition("/")
+    if not (district_id.isdecimal() and station_id.isdecimal()):
+        raise NotFoundError("站点编号应写成 区县/站点，例如 510802/17（见安装码表第一列）。")
+    return await stations.require_station(connection, int(district_id), int(station_id))
 
 
 def names_of(settings: Settings) -> list[str]:

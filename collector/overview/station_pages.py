@@ -160,6 +160,7 @@ async def _page(
         senses=lines,
         standing=status,
         look=LOOKS[status],
+        fingerprint=centre.seal.fingerprint if centre.seal else "",
         month=month_text(month),
         kinds=KIND_WORDS,
         session_looks=SESSION_LOOKS,

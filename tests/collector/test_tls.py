@@ -1,5 +1,6 @@
 """The centre's authority: made once, renewed ahead, changed with an overlap that leaves no station behind."""
 
+import asyncio
 import json
 import ssl
 import stat
@@ -18,7 +19,7 @@ from agent.transport import HttpTransport
 from agent.uplink import Uplink
 from collector import setup, tls
 from collector.certificates import write_pem
-from collector.errors import SetupError
+from collector.errors import NotFoundError, SetupError
 from collector.settings import Settings
 from collector.tls import Folder
 from shared.clock import SystemClock, wall_ms
@@ -138,6 +139,12 @@ def test_init_makes_certificates_for_https_and_none_for_the_demonstration(tmp_pa
 
     assert [setup.get_fingerprint(each) != "" for each in (plain, secure, proxied)] == [False, True, False]
     assert all((each.tls_folder / "centre.key").exists() for each in (plain, secure, proxied))
+
+
+def test_whoever_decides_names_a_station_rightly(sqlite_url: str) -> None:
+    settings = Settings(database=sqlite_url)
+    with pytest.raises(NotFoundError, match="510802/17"):
+        asyncio.run(setup.release(settings, station="爱国社区"))
 
 
 @dataclass(slots=True)
