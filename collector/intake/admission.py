@@ -48,7 +48,7 @@ def admit(*, first: int, head: bytes, lines: Sequence[bytes], stored: int, store
     if first > stored + 1:
         return Admission((), stored, stored_head)
     rows: list[Admitted] = []
-    expected, running, joined = first, head, False
+    expected, running, joined, is_gap = first, head, False, False
     for line in lines:
         admitted = read_line(line, expected)
         is_gap = admitted.event is not None and admitted.event.kind == "spool.gap" and admitted.refused is None
@@ -61,8 +61,8 @@ def admit(*, first: int, head: bytes, lines: Sequence[bytes], stored: int, store
         running = _after(running, admitted, is_gap=is_gap)
         expected = admitted.upto + 1
     if not rows:
-        # A bare heartbeat proves nothing: behind a gap the station does not know the chain itself.
-        differs = bool(lines) and expected - 1 == stored and running != stored_head
+        # A bare heartbeat and a gap at the end prove nothing: there the station itself may not know the chain.
+        differs = bool(lines) and not is_gap and expected - 1 == stored and running != stored_head
         return Admission((), stored, stored_head, conflict=stored if differs else None)
     return Admission(tuple(rows), expected - 1, running)
 

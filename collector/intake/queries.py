@@ -174,12 +174,18 @@ async def count_events(connection: AsyncConnection, wanted: Collection[StreamKey
     return int((await connection.execute(statement)).scalar_one())
 
 
-async def put_states(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Newest state of each station; `stream` as bytes.
+async def put_states(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[StationKey]:
+    """Newest state of each station; `stream` as bytes. Returns the stations whose row is now this one.
 
     A repeated or overtaken push changes nothing: never back in (boot, mono).
     """
-    await _PUT_STATE.run(connection, rows)
+    ours = {(row["district_id"], row["station_id"]): row["lease"] for row in rows}
+    if await _PUT_STATE.run(connection, rows) == len(rows):
+        return set(ours)
+    key = tuple_(station_states.c.district_id, station_states.c.station_id)
+    statement = select(station_states.c.district_id, station_states.c.station_id, station_states.c.lease)
+    present = await connection.execute(statement.where(key.in_(list(ours))))
+    return {(row[0], row[1]) for row in present if row[2] == ours[(row[0], row[1])]}
 
 
 def _put_state(connection: AsyncConnection) -> Any:

@@ -59,6 +59,8 @@ class _Group:
     lines: dict[LinePlace, bytes] = field(default_factory=dict)
     """What is stored where those pushes end that bring nothing new."""
     leases: dict[int, bytes] = field(default_factory=dict)
+    void: set[StationKey] = field(default_factory=set)
+    """Stations whose state another process was quicker to write."""
     states: dict[StationKey, dict[str, Any]] = field(default_factory=dict)
     boots: dict[tuple[StationKey, str], dict[str, Any]] = field(default_factory=dict)
     told: dict[StreamKey, dict[str, Any]] = field(default_factory=dict)
@@ -251,7 +253,10 @@ def _event_row(received: Received, admitted: Admitted, anchors: dict[str, int]) 
 
 
 async def _write_states(connection: Connection, work: _Group, now_ms: int) -> None:
-    await queries.put_states(connection, list(work.states.values()))
+    ours = await queries.put_states(connection, list(work.states.values()))
+    for station in set(work.states) - ours:
+        # Another replica took the same push at the same moment: its lease is in force, ours would be taken for a copy.
+        work.void.add(station)
     await queries.put_anchors(connection, list(work.boots.values()))
     await queries.put_told(connection, list(work.told.values()))
     forked = {received.station for received, kind, _ in work.evidence if kind == "cloned"}
@@ -282,6 +287,8 @@ def _result(
     if received.stream in lost:
         return PushRefusedError(503, "raced", _RACED, retry_after_s=1)
     row = work.streams.get(received.stream)
-    lease = work.leases.get(id(received), b"").hex()
+    lease = b"" if received.station in work.void else work.leases.get(id(received), b"")
     due = known.rotate_ms is not None and known.rotate_ms <= now_ms
-    return Answer(stored=row.stored if row else 0, time=now_ms, pace=Pace(), want=[NEW_KEY] if due else [], lease=lease)
+    return Answer(
+        stored=row.stored if row else 0, time=now_ms, pace=Pace(), want=[NEW_KEY] if due else [], lease=lease.hex()
+    )

@@ -86,3 +86,20 @@ def test_a_schema_that_is_no_longer_text_heals(spool: Spool, tmp_path: Path, clo
     file.write_bytes(file.read_bytes().replace(b"CREATE TABLE memo", b"CREATE TABLE \xa0\xa0\xa0\xa0", 1))
     healed = Spool(tmp_path / "spool", clock.now())
     assert names(healed.batch(**MANY))[:2] == [None, "a"]
+
+
+def test_a_healed_spool_offers_its_end_again_so_that_a_centre_that_went_back_shows_it(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    spool = Spool(tmp_path, clock.now())
+    record(spool, clock, "a", "b")
+    old = spool.stream
+    spool.acknowledge(old, 3, clock.now())
+    spool.close()
+    file = tmp_path / "spool.db"
+    file.write_bytes(file.read_bytes().replace(b'"a"', b'"A"'))
+    healed = Spool(tmp_path, clock.now())
+    offered = healed.batch(**MANY)
+    healed.acknowledge(old, 1, clock.now(), sent=offered.last)
+    assert (offered.stream, names(offered)) == (old, ["b"])
+    assert len(healed.batch(**MANY).lines) == 2

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from agent.transport import Response
 from collector.errors import PushRefusedError
@@ -154,10 +154,16 @@ def drive(work: Coroutine[Any, Any, Any]) -> Any:
 @contextmanager
 def on_plain_tables() -> Iterator[None]:
     """Let the real `store` work on `Tables`."""
-    real_tables: Any = service
-    kept = real_tables.queries
-    real_tables.queries = Queries()
+    real_service, real_writer = cast("Any", service), cast("Any", writer)
+    kept = (real_service.queries, real_writer.direct)
+    real_service.queries, real_writer.direct = Queries(), give_no_directions
     try:
         yield
     finally:
-        real_tables.queries = kept
+        real_service.queries, real_writer.direct = kept
+
+
+async def give_no_directions(connection: Any, pushes: Any, results: Any, *, now_ms: int) -> Any:
+    """Settings and commands are not simulated: the answers go out as `store` gives them."""
+    del connection, pushes, now_ms
+    return results

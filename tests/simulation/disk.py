@@ -156,7 +156,7 @@ class Disk:
         if what == "shorter":
             os.truncate(path, self._dice.randrange(path.stat().st_size + 1))
         elif what == "empty":
-            self.put({DB: b""} | {name: file for name, file in self.read().items() if name == MARK})
+            self.put({name: b"" if name == DB else file for name, file in self.read().items() if name != WAL})
         elif what == "gone":
             path.unlink()
         else:

@@ -156,6 +156,7 @@ def rewritten_history(sim: "Simulation", machine: Machine) -> None:
     """Somebody with the key of the station sends other lines under numbers that are stored already."""
     request = forged_history(sim, machine)
     if request is not None:
+        sim.disturb(machine)
         response = sim.centre.answer([request], sim.now_ms)[0]
         sim.expect_conflict(machine, response)
 
@@ -177,8 +178,15 @@ def storm(sim: "Simulation", machine: Machine) -> None:
 
 def collector_restored(sim: "Simulation", machine: Machine) -> None:
     del machine
-    backup = sim.centre.tables.copy()
-    sim.later(sim.dice.uniform(0.5, 9), lambda: sim.restore(backup))
+    backup, keys = sim.centre.tables.copy(), {each.life.who: each.key for each in sim.audit.machines}
+
+    def restore() -> None:
+        sim.restore(backup)
+        for each in sim.audit.machines:
+            if keys.get(each.life.who) is not each.key:  # the backup does not know this key: it is enrolled once more
+                sim.centre.tables.trust_anew(sim.numbers(each))
+
+    sim.later(sim.dice.uniform(0.5, 9), restore)
 
 
 def _centre(trouble: str) -> Fault:
@@ -247,5 +255,14 @@ FAULTS: Mapping[str, Fault] = {
     "collector_restored": collector_restored,
 }
 RARE = frozenset(
-    {"cloned_disk", "old_image", "reinstall", "storm", "collector_restored", "long_absence", "dead_battery"}
+    {
+        "rewritten_history",
+        "cloned_disk",
+        "old_image",
+        "reinstall",
+        "storm",
+        "collector_restored",
+        "long_absence",
+        "dead_battery",
+    }
 )

@@ -8,7 +8,7 @@ from random import Random
 
 from agent import uplink as uplink_module
 from agent.errors import SpoolError
-from agent.identity import Identity
+from agent.identity import Identity, Keeping
 from agent.probes.base import ProbeSettings
 from agent.runner import InlineLook, Runner
 from agent.spool import Limits
@@ -66,6 +66,7 @@ class Machine:
         self.runner.add("journal", probe_of(self.life), ProbeSettings())
         identity = Identity(self.station, "", "", self.key)  # type: ignore[arg-type]
         self.uplink = Uplink(identity, self.link, self.spool, self.runner.reports, 300, 30)
+        self.uplink.keeping = Keeping(self.disk.folder)
         self.uplink.dice = Random(self.dice.getrandbits(32))
 
     def turn(self, true_ms: int, arrive: Callable[[int], None]) -> None:

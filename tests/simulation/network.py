@@ -47,12 +47,11 @@ class Link:
     on_sent: Callable[[], None] | None = None
     """Called once the centre has the request and before the agent has the answer: a moment to die in."""
     seen: list[Request] = field(default_factory=list)
-    """Recent requests, as somebody on the way may have kept them."""
+    """Recent requests that were taken, as somebody on the way may have kept them."""
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         del path
         request = Request(body, headers)
-        self.seen = [*self.seen[-3:], request]
         if not self.up:
             raise LinkError
         answer = self._send(request, self.trouble.pop(0) if self.trouble else "")
@@ -86,6 +85,8 @@ class Link:
             centre.rival = lambda: self._rival(request, now_ms)
         together = [request, *self.seen, request] if trouble == "duplicate" else [request]
         answers = centre.answer(together, now_ms)
+        if answers[0] is not None and answers[0].status == 200:
+            self.seen = [*self.seen[-3:], request]
         return None if trouble == "half_close" else answers[0]
 
     def _rival(self, request: Request, now_ms: int) -> None:

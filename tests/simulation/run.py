@@ -28,7 +28,7 @@ from tests.simulation.life import DAY_MS, Happening, Life, MachineClock
 from tests.simulation.machine import RETENTION_DAYS, AgentFailedError, Machine, folder_of
 from tests.simulation.network import Link, Network
 from tests.simulation.signing import StandInKey
-from tests.simulation.tables import BrokenRuleError
+from tests.simulation.tables import BrokenRuleError, Tables
 
 DISTRICT = 510812
 STATIONS, DAYS, QUIET_DAYS = 5, 34, 4
@@ -95,10 +95,17 @@ class Simulation:
         machine.key = StandInKey(self.dice.randbytes(32))
         self.revoke(machine)
         public = machine.key.verify_key
-        self.centre.tables.keys[_numbers(machine)][real.key_id(public)] = (public, None)
+        self.centre.tables.keys[self.numbers(machine)][real.key_id(public)] = (public, None)
+        self.centre.tables.trust_anew(self.numbers(machine))
+        self.audit.holders.pop(machine.station, None)
+
+    @staticmethod
+    def numbers(machine: Machine) -> tuple[int, int]:
+        district_id, station_id = map(int, machine.station.split("/"))
+        return district_id, station_id
 
     def revoke(self, machine: Machine) -> None:
-        keys = self.centre.tables.keys.setdefault(_numbers(machine), {})
+        keys = self.centre.tables.keys.setdefault(self.numbers(machine), {})
         for name, (public, revoked_ms) in keys.items():
             keys[name] = (public, revoked_ms or self.now_ms)
 
@@ -114,9 +121,10 @@ class Simulation:
         twin.disk.put(files)
         twin.life.count = machine.life.count
 
-    def restore(self, backup: object) -> None:
-        self.centre.tables = self.centre.tables if backup is None else backup.copy()  # type: ignore[attr-defined]
+    def restore(self, backup: Tables) -> None:
+        self.centre.tables = backup.copy()
         self.audit.restored(self.centre.tables)
+        self.network.held = []
         for machine in self.audit.machines:
             # What was seen on the way before says nothing to a centre that has forgotten it: TLS keeps it secret.
             machine.link.seen = []
@@ -175,8 +183,17 @@ class Simulation:
             self._come_to(at_ms)
             self._turn(self.audit.machines[number], quiet=quiet)
         self._come_to(begin_ms + DAY_MS)
+        self._decide()
         for machine in self.audit.machines:
             machine.tidy(self.now_ms)
+
+    def _decide(self) -> None:
+        """Somebody at the office looks at the stations held aside, and enrols one of the machines anew."""
+        for station in sorted(self.centre.tables.held):
+            machine = self.audit.machines_of(f"{station[0]}/{station[1]}")[0]
+            require(machine.station in self.audit.disturbed, "nobody held aside without a cause", machine.station)
+            machine.stop()
+            self.enrol(machine)
 
     def _midnights(self, begin_ms: int, number: int) -> list[tuple[int, int, bool]]:
         """Some stations are busy just when a month ends."""
@@ -219,6 +236,7 @@ class Simulation:
         self._rates = dict.fromkeys(self._rates, 0.0)
         while self._later:
             heapq.heappop(self._later)[2]()
+        self._decide()
         self.centre.trouble, self.centre.rival = "", None
         for machine in self.audit.machines:
             machine.link.up, machine.link.trouble, machine.link.on_sent = True, [], None
@@ -241,8 +259,3 @@ def run_seed(seed: int) -> Verdict:
         except (BrokenInvariantError, AgentFailedError, BrokenRuleError) as error:
             days = simulation.day * len(simulation.audit.machines)
             return Verdict(seed, days, f"day {simulation.day}: {error}", tuple(simulation.story))
-
-
-def _numbers(machine: Machine) -> tuple[int, int]:
-    district_id, station_id = map(int, machine.station.split("/"))
-    return district_id, station_id

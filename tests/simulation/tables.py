@@ -23,6 +23,12 @@ class Tables:
     events: dict[LinePlace, dict[str, Any]] = field(default_factory=dict)
     evidence: list[tuple[str, str]] = field(default_factory=list)
 
+    def trust_anew(self, station: StationKey) -> None:
+        """After an enrolment: nobody is held aside, and whatever lease is shown next is taken."""
+        self.held.pop(station, None)
+        if station in self.states:
+            self.states[station] = self.states[station] | {"lease": None, "lease_before": None}
+
     def copy(self) -> "Tables":
         """A backup. Keys are kept apart, as the office puts them right by hand after a restore."""
         anchors = {station: dict(each) for station, each in self.anchors.items()}
@@ -63,8 +69,17 @@ class Queries:
             valid = [name for name, (_, gone) in connection.tables.keys.get(station, {}).items() if gone is None]
             state = connection.tables.states.get(station, {})
             if valid:
-                place = (state.get("boot", ""), state.get("mono_ms", -1), state.get("received_ms", 0))
-                found[station] = Known(valid[-1], *place)
+                found[station] = Known(
+                    valid[-1],
+                    state.get("boot", ""),
+                    state.get("mono_ms", -1),
+                    state.get("received_ms", 0),
+                    lease=state.get("lease"),
+                    lease_before=state.get("lease_before") or b"",
+                    held_ms=connection.tables.held.get(station),
+                    spool_stream=state["spool_stream"].hex() if state else "",
+                    spool_last=state.get("spool_last", 0),
+                )
         return found
 
     async def list_streams(self, connection: Transaction, wanted: Collection[StreamKey]) -> dict[StreamKey, StreamRow]:
@@ -109,15 +124,15 @@ class Queries:
                 raise BrokenRuleError(f"{stream_of(row)} has {row['seq']} already")
         connection.work.append(lambda: self._append(connection, rows))
 
-    async def put_states(self, connection: Transaction, rows: Sequence[dict[str, Any]]) -> None:
-        def put() -> None:
-            for row in rows:
-                key = (row["district_id"], row["station_id"])
-                present = connection.tables.states.get(key)
-                if present is None or present["boot"] != row["boot"] or present["mono_ms"] < row["mono_ms"]:
-                    connection.tables.states[key] = row
-
-        connection.work.append(put)
+    async def put_states(self, connection: Transaction, rows: Sequence[dict[str, Any]]) -> set[StationKey]:
+        newer = {}
+        for row in rows:
+            key = (row["district_id"], row["station_id"])
+            present = connection.tables.states.get(key)
+            if present is None or present["boot"] != row["boot"] or present["mono_ms"] < row["mono_ms"]:
+                newer[key] = row
+        connection.work.append(lambda: connection.tables.states.update(newer))
+        return set(newer)
 
     async def put_anchors(self, connection: Transaction, rows: Sequence[dict[str, Any]]) -> None:
         def put() -> None:

@@ -124,3 +124,9 @@ def test_a_gap_that_ends_before_it_begins_is_set_aside() -> None:
 def test_a_bare_heartbeat_is_no_dispute_whatever_chain_it_names() -> None:
     admission = admit(first=6, head=bytes(32), lines=[], stored=5, stored_head=HEADS[5])
     assert (admission.rows, admission.conflict) == ((), None)
+
+
+def test_a_gap_where_everything_is_stored_is_no_dispute() -> None:
+    gap = line(4, "spool.gap", first=4, last=5, counts={"unreadable": 2}, head=chain.START.hex())
+    admission = admit(first=4, head=HEADS[3], lines=[gap], stored=5, stored_head=HEADS[5])
+    assert (admission.rows, admission.conflict) == ((), None)
