@@ -210,7 +210,7 @@ class Audit:
             return "waiting"
         if shelf.floor(stream) >= seq > book.upto:
             return "waiting"  # forgotten here; the gap is declared when the station learns that it is wanted
-        require(entry.damaged, "0 lost", f"{where} is neither at the centre nor in the spool")
+        require(entry.damaged > 0, "0 lost", f"{where} is neither at the centre nor in the spool")
         declared = max(self.tails.get(stream, 0), shelf.tails.get(stream, 0)) >= seq
         twice = entry.damaged > 1  # the telling of the first loss was itself lost
         require(declared or twice or machine.ledger.replaced, "every loss is told", where)
