@@ -53,17 +53,21 @@ def make_backup(url: str, folder: Path, *, keys: Path, revision: str, keep: int,
     made = datetime.fromtimestamp(now_ms // 1000, UTC)
     kind = postgres_copy.SUFFIX if sqlite_path(url) is None else sqlite_copy.SUFFIX
     stem = f"{PREFIX}{made.strftime(_STAMP)}"
+    if (folder / f"{stem}.json").exists():
+        raise SetupError(f"{folder} 中已有同一秒的备份 {stem}。请稍后再运行。")
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if (folder / f"{stem}.json").exists():
-            raise SetupError(f"{folder} 中已有同一秒的备份 {stem}。请稍后再运行。")
         digests = {f"{stem}{kind}": _place(folder / f"{stem}{kind}", lambda part: _copy_database(url, part))}
         if keys.is_dir():
             digests[f"{stem}{KEYS}"] = _place(folder / f"{stem}{KEYS}", lambda part: _pack(keys, part))
         manifest = Manifest(made=made, kind=kind, revision=revision, sha256=digests)
         _place(folder / f"{stem}.json", lambda part: _write(part, manifest.model_dump_json(indent=2).encode()))
     except OSError as error:
+        _remove(folder, stem)
         raise SetupError(f"备份没有完成：{error}。请检查目录 {folder} 的权限和剩余空间，然后再备份一次。") from error
+    except SetupError:
+        _remove(folder, stem)
+        raise
     _rotate(folder, keep)
     return manifest
 
@@ -134,7 +138,6 @@ def _place(path: Path, write: Callable[[Path], None]) -> str:
         sync(path.parent)
     finally:
         os.umask(mask)
-        part.unlink(missing_ok=True)
     return digest
 
 
@@ -159,8 +162,12 @@ def _rotate(folder: Path, keep: int) -> None:
     """The manifest goes first: what is left of a removal that was cut short is no backup any more."""
     for manifest in list_backups(folder)[:-keep]:
         manifest.unlink()
-        for each in folder.glob(f"{manifest.stem}.*"):
-            each.unlink()
+        _remove(folder, manifest.stem)
+
+
+def _remove(folder: Path, stem: str) -> None:
+    for each in (*folder.glob(f"{stem}.*"), *folder.glob(f".{stem}.*.part")):
+        each.unlink()
 
 
 def _digest(path: Path) -> str:

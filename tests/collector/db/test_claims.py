@@ -183,6 +183,19 @@ def test_a_clock_put_right_does_not_stop_a_job_for_years(tell: Tell) -> None:
     tell(story)
 
 
+def test_whoever_took_a_slot_under_a_wrong_clock_cannot_finish_it_for_its_heir(tell: Tell) -> None:
+    async def story(board: Board) -> None:
+        odd = await board.require("a")
+        async with board.database.write() as connection:
+            await connection.execute(claims.job_runs.update().values(lease_until_ms=START_MS + 365 * 24 * HOUR_MS))
+        heir = await board.require("b")
+        assert (heir.slot_ms, heir.attempt) == (odd.slot_ms, odd.attempt)
+        assert not await board.finish(odd)
+        assert await board.finish(heir)
+
+    tell(story)
+
+
 def test_clocks_a_little_apart_do_not_run_a_slot_twice(tell: Tell) -> None:
     async def story(board: Board) -> None:
         board.now_ms += MINUTE_MS

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -221,17 +222,36 @@ def test_a_damaged_database_makes_no_backup_and_costs_none(sqlite_url: str, fold
     assert {path.name for path in folder.iterdir()} == {*before.sha256, f"{before.stem}.json"}
 
 
-def test_a_full_disk_leaves_no_half_backup(sqlite_url: str, keys: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", ["16k", "2m"], ids=["no room for the database", "no room for the keys"])
+def test_a_full_disk_leaves_no_half_backup(database_url: str, keys: Path, tmp_path: Path, size: str) -> None:
+    (keys / "large.pem").write_bytes(os.urandom(3 << 20))
     disk = tmp_path / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], check=True)
     try:
-        with pytest.raises(SetupError, match="备份没有完成"):
-            back_up(sqlite_url, disk / "backups", keys)
+        with pytest.raises(SetupError, match="没有完成"):
+            back_up(database_url, disk / "backups", keys)
         left = list((disk / "backups").iterdir())
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
     assert left == []
+
+
+def test_what_a_killed_centre_left_in_its_wal_does_not_get_into_the_restored_database(
+    sqlite_url: str, folder: Path, keys: Path
+) -> None:
+    plant(sqlite_url)
+    made = back_up(sqlite_url, folder, keys)
+    path = Path(sqlite_url.removeprefix("sqlite+aiosqlite:///"))
+    killed = sqlite3.connect(path)
+    killed.execute("PRAGMA journal_mode=WAL")
+    killed.execute("UPDATE stations SET name = 'changed'")
+    killed.commit()
+    old = restore(sqlite_url, folder / made.file, keys)
+    assert old is not None
+    assert ask(sqlite_url, "SELECT count(*) FROM stations WHERE name = '爱国社区'") == 1
+    assert ask(f"sqlite+aiosqlite:///{old}", "SELECT count(*) FROM stations WHERE name = 'changed'") == 1
+    killed.close()
 
 
 def test_nothing_is_restored_under_a_running_centre(sqlite_url: str, folder: Path, keys: Path) -> None:
