@@ -1,8 +1,8 @@
 """Every SQL statement of the intake. All of them serve many pushes at once."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,8 +39,7 @@ class Tail:
         return self.told - self.stored
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """The valid key of a station and where its newest state stands (`mono_ms` -1: never heard).
 
     `ending` are keys that have been followed or revoked, and when each ends; `lease` None: whatever it shows is taken.
@@ -87,7 +86,7 @@ async def list_known(connection: AsyncConnection, wanted: Collection[StationKey]
             found[station] = _known("" if revoked_ms is not None else key_id, rotate_ms, state)
         if revoked_ms is not None:
             ending[station] = (*ending.get(station, ()), (key_id, revoked_ms))
-    return found | {station: replace(found[station], ending=each) for station, each in ending.items()}
+    return found | {station: found[station]._replace(ending=each) for station, each in ending.items()}
 
 
 def _known(key_id: str, rotate_ms: int, state: Sequence[Any]) -> Known:
