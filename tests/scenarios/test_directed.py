@@ -11,6 +11,8 @@ from shared.wire.v1 import Heartbeat, SettingsReport
 from tests.scenarios.harness import District
 
 VILLAGE = "大石镇 红岩村"
+TWO_HEARTBEATS = 13
+"""Minutes: a heartbeat is due after 5, give or take a twentieth, and a story looks once a minute."""
 
 
 def director(district: District) -> Visitor:
@@ -67,7 +69,7 @@ def test_a_command_is_carried_out_within_two_heartbeats_and_its_answer_closes_it
     district.passes(minutes=6)
     order(district, "rescan")
 
-    district.passes(minutes=11)
+    district.passes(minutes=TWO_HEARTBEATS)
 
     assert [(each.verb, each.outcome) for each in commands(district)] == [("rescan", "done")]
 
@@ -91,7 +93,7 @@ def test_a_command_to_a_station_whose_answers_get_lost_is_still_done_once(distri
 def test_an_order_to_a_projector_that_is_not_there_is_refused_with_the_reason(district: District) -> None:
     district.passes(minutes=6)
     order(district, "projector_off")
-    district.passes(minutes=11)
+    district.passes(minutes=TWO_HEARTBEATS)
 
     assert [(each.outcome, each.reason) for each in commands(district)] == [
         ("refused", "no projector is watched at this station")
@@ -113,7 +115,7 @@ def test_a_command_from_before_a_long_absence_is_not_done_on_return(district: Di
 def test_settings_of_the_district_are_in_force_everywhere_and_survive_a_restart(district: District) -> None:
     district.passes(minutes=6)
     version = set_all(district, open_hours=["1-5 08:30-18:00"], probes={"audio": {"enabled": False}})
-    district.passes(minutes=11)
+    district.passes(minutes=TWO_HEARTBEATS)
     before = heartbeat(district)
     district.station(VILLAGE).stops()
     district.passes(minutes=6)
@@ -129,7 +131,7 @@ def test_settings_of_the_district_are_in_force_everywhere_and_survive_a_restart(
 def test_settings_a_station_cannot_take_are_refused_and_said_in_the_heartbeat(district: District) -> None:
     district.passes(minutes=6)
     version = set_all(district, probes={"projector": {"host": "192.168.1.20"}})
-    district.passes(minutes=11)
+    district.passes(minutes=TWO_HEARTBEATS)
 
     told = heartbeat(district).settings
     assert (told.version, told.refused) == (0, version)

@@ -1,4 +1,7 @@
-"""The projector's lamp is near the end of its hours. Told while there is time to order another."""
+"""The projector's lamp is near the end of its hours. Told while there is time to order another.
+
+A lamp that has failed already is `projector_error`; its hours are no second news.
+"""
 
 from collections.abc import Mapping
 
@@ -33,7 +36,7 @@ class LampLimits(Limits):
 def judge(view: View, limits: LampLimits, _now_ms: int) -> Finding | None:
     is_open = view.is_open(NAME)
     projector = view.projector
-    if projector is None or projector.lamp_hours is None:
+    if projector is None or projector.lamp_hours is None or projector.faults.get("lamp") == "error":
         return STILL if is_open else None
     hours = projector.lamp_hours
     if hours < (limits.close_hours if is_open else limits.open_hours):
@@ -55,6 +58,8 @@ def _lamp(hours: int | None, hours_a_day: float | None = None) -> View:
     return sample_view(projector={"reachable": True, "lamp_hours": hours, "lamp_hours_a_day": hours_a_day})
 
 
+_FAILED = sample_view(projector={"reachable": True, "lamp_hours": 3980, "faults": {"lamp": "error"}})
+
 RULE = Rule(
     name=NAME,
     title="灯泡快到寿命",
@@ -73,6 +78,7 @@ RULE = Rule(
         Sample(view=_lamp(2860), now_ms=SAMPLE_MS, when_closed=True, when_open=True),
         Sample(view=_lamp(2600), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
         Sample(view=_lamp(None), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
+        Sample(view=_FAILED, now_ms=SAMPLE_MS, when_closed=False, when_open=True),
         Sample(view=_lamp(0), now_ms=SAMPLE_MS, when_closed=False, when_open=False),
     ),
 )
