@@ -15,6 +15,7 @@ from collector import health
 from collector.centre import Centre
 from collector.db.engine import Database
 from collector.directions import routes as directions
+from collector.figures import pages as figures
 from collector.intake.routes import PushDoor
 from collector.intake.writer import Writer
 from collector.job_runner import Job, JobRunner
@@ -73,7 +74,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
     app.state.writer = writer
     app.state.jobs = jobs
     fit_shell(app, public_url=settings.public_url, zone=settings.zone)
-    for part in (enrolment, directions, health, people, overview, station_pages, tickets, usage):
+    for part in (enrolment, directions, health, people, overview, station_pages, tickets, usage, figures):
         app.include_router(part.router)
     require_declared(app, machine=MACHINE)
     return app

@@ -29,6 +29,11 @@ def month_bounds(month: int, zone: ZoneInfo = BEIJING) -> tuple[int, int]:
     return _midnight(month, zone), _midnight(next_month(month), zone)
 
 
+def year_begin(ms: int, zone: ZoneInfo = BEIJING) -> int:
+    """First millisecond of the year of an instant."""
+    return _midnight(local(ms, zone).year * 100 + 1, zone)
+
+
 def next_month(month: int) -> int:
     return month + 1 if month % 100 < 12 else (month // 100 + 1) * 100 + 1
 

@@ -19,9 +19,10 @@ from collector.people.access import May, Visitor, centre_of, may
 from collector.stations.words import LOOKS, Status
 from collector.tickets import queries as tickets
 from collector.tickets.cards import lines_of
+from collector.tickets.service import share_below_centre
 from collector.usage import report_queries as usage
 from collector.web.render import renderer_of
-from shared.months import month_of, month_text
+from shared.months import month_of, month_text, year_begin
 
 router = APIRouter()
 
@@ -67,6 +68,13 @@ async def overview(
             limit=_TICKETS_SHOWN,
         )
         figures = await usage.month_figures(connection, visitor.district_id, month)
+        local_share = await share_below_centre(
+            connection,
+            visitor.district_id,
+            from_ms=year_begin(centre.now_ms, centre.settings.zone),
+            to_ms=centre.now_ms,
+            area_id=visitor.township_id,
+        )
     mine = [each for each in figures if visitor.sees(station_id=None, township_id=each.township_id)]
     return renderer_of(request).page(
         request,
@@ -80,6 +88,7 @@ async def overview(
         figures=mine if len(mine) <= _BARS else sorted(mine, key=lambda each: each.sessions)[:_BARS],
         least_only=len(mine) > _BARS,
         month=month_text(month),
+        local_share=local_share,
         now_ms=centre.now_ms,
     )
 

@@ -1,0 +1,148 @@
+"""The figures on the screen and as CSV."""
+
+import csv
+import io
+from typing import Annotated
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from collector.errors import NotAllowedError
+from collector.figures import service
+from collector.figures.service import BY_WORDS, By, Table
+from collector.people.access import May, Visitor, centre_of, may
+from collector.people.queries import Role
+from collector.web.i18n import msgid
+from collector.web.render import renderer_of
+from shared.months import local, month_bounds, month_of, month_text, parse_month, previous_month
+
+router = APIRouter(prefix="/figures")
+
+_MONTHS_OFFERED = 12
+_COLUMNS = (
+    msgid("故障数"),
+    msgid("已了结"),
+    msgid("乡镇内解决"),
+    msgid("乡镇内解决率"),
+    msgid("受理用时（小时）"),
+    msgid("修复用时（小时）"),
+    msgid("重复故障"),
+)
+
+Span = tuple[int, int]
+
+
+class Asked(BaseModel):
+    """What the address of the page says. `period` is a year or a month: `2026`, `2026-09`."""
+
+    by: str = ""
+    period: str = ""
+
+    def address(self, path: str = "", **changes: object) -> str:
+        values = {**self.model_dump(exclude_defaults=True), **changes}
+        query = urlencode({name: str(value) for name, value in values.items() if value})
+        return f"/figures{path}" + (f"?{query}" if query else "")
+
+    @property
+    def group(self) -> By:
+        return By(self.by) if self.by in set(By) else By.TOWNSHIP
+
+
+@router.get("")
+async def figures(
+    request: Request, visitor: Annotated[Visitor, may(May.SEE)], asked: Annotated[Asked, Query()]
+) -> Response:
+    """The table, its definitions, and the headline against the period before."""
+    centre = centre_of(request)
+    period = _period(asked.period, centre.now_ms, centre.settings.zone)
+    table = await _make(request, visitor, asked, period)
+    return renderer_of(request).page(
+        request,
+        "figures/figures.html",
+        table=table,
+        asked=asked,
+        period=period,
+        by_words=BY_WORDS,
+        periods=_offered(centre.now_ms, centre.settings.zone),
+        now_ms=centre.now_ms,
+    )
+
+
+@router.get(".csv")
+async def figures_file(
+    request: Request, visitor: Annotated[Visitor, may(May.SEE)], asked: Annotated[Asked, Query()]
+) -> Response:
+    """The same table for a spreadsheet. Names never become formulas."""
+    centre = centre_of(request)
+    period = _period(asked.period, centre.now_ms, centre.settings.zone)
+    table = await _make(request, visitor, asked, period)
+    translate = renderer_of(request).gettext(request)
+    text = io.StringIO()
+    sheet = csv.writer(text)
+    sheet.writerow([translate(word) for word in (BY_WORDS[table.by], *_COLUMNS)])
+    for line in table.lines:
+        sums = line.sums
+        share = "" if sums.local_share is None else f"{sums.local_share:.1%}"
+        figures = (sums.faults, sums.decided, sums.local, share, _hours(sums.answer_ms), _hours(sums.repair_ms))
+        sheet.writerow([_harmless(translate(line.label)), *figures, sums.repeated])
+    name = quote(f"{visitor.district}故障统计{period}.csv")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _make(request: Request, visitor: Visitor, asked: Asked, period: str) -> Table:
+    if visitor.person.role is Role.PLAIN:
+        raise NotAllowedError
+    centre = centre_of(request)
+    zone = centre.settings.zone
+    async with centre.database.read() as connection:
+        return await service.make_table(
+            connection,
+            visitor.district_id,
+            asked.group,
+            period=_bounds(period, zone),
+            before=_bounds(_before(period), zone),
+            township_id=visitor.township_id,
+        )
+
+
+def _period(text: str, now_ms: int, zone: ZoneInfo) -> str:
+    """The period asked for; this year for anything senseless."""
+    try:
+        return month_text(parse_month(text))
+    except ValueError:
+        is_year = len(text) == 4 and text.isdecimal() and int(text) > 2000
+        return text if is_year else str(local(now_ms, zone).year)
+
+
+def _bounds(period: str, zone: ZoneInfo) -> Span:
+    if "-" in period:
+        return month_bounds(parse_month(period), zone)
+    year = int(period) * 100
+    return month_bounds(year + 1, zone)[0], month_bounds(year + 12, zone)[1]
+
+
+def _before(period: str) -> str:
+    return month_text(previous_month(parse_month(period))) if "-" in period else str(int(period) - 1)
+
+
+def _offered(now_ms: int, zone: ZoneInfo) -> list[str]:
+    """Two years and the last twelve months, the present first."""
+    year, month = local(now_ms, zone).year, month_of(now_ms, zone)
+    months = [month]
+    while len(months) < _MONTHS_OFFERED:
+        months.append(previous_month(months[-1]))
+    return [str(year), str(year - 1), *map(month_text, months)]
+
+
+def _hours(ms: int | None) -> str:
+    return "" if ms is None else f"{ms / 3_600_000:.1f}"
+
+
+def _harmless(text: str) -> str:
+    """A name a spreadsheet takes for a formula gets a quote in front."""
+    return f"'{text}" if text[:1] in set("=+-@\t\r") else text
