@@ -18,6 +18,7 @@ PAGES = {
     "ticket": "/tickets/1",
     "monthly": "/reports/monthly",
     "monthly_township": "township",
+    "figures": "/figures",
     "account": "/account",
 }
 Keep = Callable[[Page, str], None]
