@@ -1,14 +1,28 @@
-"""The few statements that differ between SQLite and PostgreSQL. Nothing else in the project asks which one runs."""
+"""The few statements that differ between SQLite and PostgreSQL. Nothing else in the project asks which one runs.
 
-from collections.abc import Callable, Mapping, Sequence
+`Hot` and `Find` are statements of the hot path: compiled once for each database, run for many rows or keys at once.
+SQLAlchemy's work on a statement, and a thread's turn for each call of aiosqlite, cost several times what the database
+itself needs. So on PostgreSQL a whole group goes into one statement, as arrays. On SQLite the prepared statement runs
+row by row on the connection's own handle, in the loop's thread: whoever holds the connection is its only user, and the
+beginning and the commit, which wait for the disk, stay with the driver's thread (decision 0024).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
+from sqlite3 import Connection as Handle
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Column, ColumnElement, Table, bindparam, cast, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeDecorator
 
 Insert = sqlite.Insert | postgresql.Insert
+HANDLE = "sqlite"
+"""Under this name a connection's `info` holds its SQLite handle."""
+
+Wanted = Mapping[str, ColumnElement[Any]]
+Pick = Callable[[Any], Sequence[Any]]
 
 
 def insert(connection: AsyncConnection, table: Table) -> Any:
@@ -17,47 +31,87 @@ def insert(connection: AsyncConnection, table: Table) -> Any:
 
 
 class Hot:
-    """An INSERT of the hot path, compiled once for each dialect and run many rows a statement.
+    """An INSERT of many rows, mappings from column name to a value as the driver takes it.
 
-    SQLAlchemy's work on each row costs more than the database's own; here it is done once. And a driver that is
-    handed one row a statement gives up and takes back the interpreter's lock for each, which under load costs more
-    than the insert. Rows are mappings from column name to a value as the driver takes it, so special column types
-    must be converted by the caller.
+    Special column types must be converted by the caller.
     """
 
     def __init__(self, build: Callable[[AsyncConnection], Any]) -> None:
         self._build = build
-        self._texts: dict[tuple[str, int], str] = {}
-        self._pick: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None
+        self._known: dict[tuple[str, ...], tuple[str, Pick]] = {}
 
     async def run(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Insert all rows. Returns how many were inserted or changed."""
+        """Insert all rows, which name the same columns. Returns how many were inserted or changed."""
         if not rows:
             return 0
-        if connection.dialect.name == "sqlite":
-            text, pick = self._compile(connection, 1, list(rows[0]))
-            return (await connection.exec_driver_sql(text, [pick(row) for row in rows])).rowcount
-        changed = 0
-        start = 0
-        for size in _SIZES:
-            while len(rows) - start >= size:
-                chunk = rows[start : start + size]
-                text, pick = self._compile(connection, size, list(rows[0]))
-                values = tuple(value for row in chunk for value in pick(row))
-                changed += (await connection.exec_driver_sql(text, values)).rowcount
-                start += size
-        return changed
+        text, pick = self._compile(connection, tuple(rows[0]))
+        handle: Handle | None = connection.info.get(HANDLE)
+        if handle is not None:
+            return handle.executemany(text, map(pick, rows)).rowcount
+        return (await connection.exec_driver_sql(text, _turn(map(pick, rows)))).rowcount
 
-    def _compile(
-        self, connection: AsyncConnection, size: int, names: list[str]
-    ) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
-        key = (connection.dialect.name, size)
-        if key not in self._texts or self._pick is None:
-            rows = [dict.fromkeys(names) for _ in range(size)]
-            compiled = self._build(connection).values(rows).compile(dialect=connection.dialect)
-            order = [name.removesuffix("_m0") for name in compiled.positiontup[: len(names)]]
-            self._texts[key], self._pick = str(compiled), itemgetter(*order)
-        return self._texts[key], self._pick
+    def _compile(self, connection: AsyncConnection, names: tuple[str, ...]) -> tuple[str, Pick]:
+        key = (connection.dialect.name, *names)
+        if key not in self._known:
+            statement = self._build(connection)
+            if connection.dialect.name == "sqlite":
+                statement = statement.values(dict.fromkeys(names))
+            else:
+                fresh = _unnest("fresh", [statement.table.c[name] for name in names])
+                statement = statement.from_select(list(names), select(*fresh.values()))
+            self._known[key] = _finish(connection, statement)
+        return self._known[key]
 
 
-_SIZES = (256, 64, 16, 4, 1)
+class Find:
+    """A SELECT for many keys at once. `keys` are what a key consists of; `build` is given them to compare with.
+
+    Special column types are not converted, neither in the keys nor in the rows.
+    """
+
+    def __init__(self, keys: Sequence[Column[Any]], build: Callable[[Wanted], Any]) -> None:
+        self._keys = keys
+        self._build = build
+        self._known: dict[str, tuple[str, Pick]] = {}
+
+    async def run(self, connection: AsyncConnection, wanted: Collection[Sequence[Any]]) -> Sequence[Any]:
+        """The rows for all these keys, in no certain order."""
+        if not wanted:
+            return []
+        text, pick = self._compile(connection)
+        handle: Handle | None = connection.info.get(HANDLE)
+        if handle is not None:
+            return [row for key in wanted for row in handle.execute(text, pick(key))]
+        return (await connection.exec_driver_sql(text, _turn(map(pick, wanted)))).all()
+
+    def _compile(self, connection: AsyncConnection) -> tuple[str, Pick]:
+        name = connection.dialect.name
+        if name not in self._known:
+            wanted: Wanted = {each.name: bindparam(each.name, type_=each.type) for each in self._keys}
+            statement = self._build(wanted if name == "sqlite" else _unnest("wanted", self._keys))
+            self._known[name] = _finish(connection, statement, [each.name for each in self._keys])
+        return self._known[name]
+
+
+def _unnest(name: str, columns: Sequence[Column[Any]]) -> Wanted:
+    """Arrays, handed in as parameters, as the columns of a table."""
+    arrays = [cast(bindparam(each.name), postgresql.ARRAY(_plain(each))) for each in columns]
+    rows = func.unnest(*arrays).table_valued(*[column(each.name, each.type) for each in columns], name=name)
+    return dict(rows.render_derived().c)
+
+
+def _plain(each: Column[Any]) -> Any:
+    return each.type.impl_instance if isinstance(each.type, TypeDecorator) else each.type
+
+
+def _finish(connection: AsyncConnection, statement: Any, names: Sequence[str] | None = None) -> tuple[str, Pick]:
+    """The text, and what brings a row into the order of its parameters: by name, or by its place in `names`."""
+    compiled = statement.compile(dialect=connection.dialect)
+    order = [names.index(each) if names else each for each in compiled.positiontup]
+    pick: Pick = itemgetter(*order) if len(order) > 1 else lambda row: (row[order[0]],)
+    return str(compiled), pick
+
+
+def _turn(rows: Any) -> tuple[list[Any], ...]:
+    """Rows as columns."""
+    return tuple(map(list, zip(*rows, strict=True)))

@@ -15,6 +15,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from collector.db.dialect import HANDLE
+
 BUSY_MS = 10_000
 WRITER_CACHE_KIB = 32 * 1024
 CHECKPOINT_PAGES = 4_000
@@ -71,8 +73,9 @@ def _sqlite(url: URL, *, size: int, begin: str) -> AsyncEngine:
     writes = begin != "BEGIN"
 
     @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
+    def configure(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # the driver must not open transactions of its own
+        record.info[HANDLE] = connection.driver_connection._conn  # noqa: SLF001 - the driver shows it nowhere else
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         cursor.execute("PRAGMA foreign_keys=ON")
@@ -87,6 +90,7 @@ def _sqlite(url: URL, *, size: int, begin: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        # One turn of the driver's thread; through a cursor it would be three.
+        connection.connection.run_async(lambda driver: driver.execute(begin))
 
     return engine

@@ -1,10 +1,12 @@
 """Every SQL statement of settings documents and commands."""
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, func, insert, literal, null, select, type_coerce, union_all, update
+from sqlalchemy import Text, cast, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db import dialect
@@ -42,50 +44,47 @@ class CommandRow:
 async def list_waiting(
     connection: AsyncConnection, wanted: Collection[StationKey], *, now_ms: int
 ) -> dict[StationKey, Waiting]:
-    """What waits for these stations, in one statement; stations for which nothing waits are missing."""
-    places = {
-        "districts": sorted({district_id for district_id, _ in wanted}),
-        "stations": [EVERY_STATION, *sorted({station_id for _, station_id in wanted})],
-        "now_ms": now_ms,
-    }
-    districts: BindParameter[int] = bindparam("districts", expanding=True)
-    stations: BindParameter[int] = bindparam("stations", expanding=True)
-    settings, each = settings_documents.c, commands.c
-    versions = select(
-        settings.district_id,
-        settings.station_id,
-        settings.version,
-        literal("").label("command_id"),
-        literal("").label("verb"),
-        type_coerce(null(), each.arguments.type).label("arguments"),
-        literal(0).label("created_ms"),
-    ).where(settings.district_id.in_(districts), settings.station_id.in_(stations))
-    orders = select(
-        each.district_id, each.station_id, literal(0), each.command_id, each.verb, each.arguments, each.created_ms
-    ).where(
-        each.district_id.in_(districts),
-        each.station_id.in_(stations),
-        each.answered_ms.is_(None),
-        each.expires_ms > bindparam("now_ms"),
-    )
-    rows = (await connection.execute(union_all(versions, orders), places)).all()
-    return _gather(sorted(rows, key=lambda row: row.created_ms), wanted)
+    """What waits for these stations; stations for which nothing waits are missing."""
+    places = {*wanted, *((district_id, EVERY_STATION) for district_id, _ in wanted)}
+    versions = {(row[0], row[1]): row[2] for row in await _VERSIONS.run(connection, places)}
+    rows = sorted(await _ORDERS.run(connection, wanted), key=itemgetter(6, 2))
+    return _gather(versions, [row for row in rows if row[5] > now_ms], wanted)
 
 
-def _gather(rows: Collection[Any], wanted: Collection[StationKey]) -> dict[StationKey, Waiting]:
-    common = {row.district_id: row.version for row in rows if row.station_id == EVERY_STATION}
-    found: dict[StationKey, Waiting] = {
-        station: Waiting(common[station[0]]) for station in wanted if common.get(station[0])
-    }
-    for row in rows:
-        station = (row.district_id, row.station_id)
-        if station not in wanted:
-            continue
-        waiting = found.setdefault(station, Waiting())
-        waiting.version = max(waiting.version, row.version)
-        if row.command_id and len(waiting.commands) < MAX_AT_ONCE:
-            waiting.commands.append({"id": row.command_id, "verb": row.verb, "arguments": row.arguments})
+def _gather(
+    versions: Mapping[StationKey, int], orders: Collection[Any], wanted: Collection[StationKey]
+) -> dict[StationKey, Waiting]:
+    found: dict[StationKey, Waiting] = {}
+    for station in wanted if versions else ():
+        version = max(versions.get(station, 0), versions.get((station[0], EVERY_STATION), 0))
+        if version:
+            found[station] = Waiting(version)
+    for district_id, station_id, command_id, verb, arguments, *_ in orders:
+        waiting = found.setdefault((district_id, station_id), Waiting())
+        if len(waiting.commands) < MAX_AT_ONCE:
+            waiting.commands.append({"id": command_id, "verb": verb, "arguments": json.loads(arguments)})
     return found
+
+
+def _select_versions(wanted: dialect.Wanted) -> Any:
+    each = settings_documents.c
+    return select(each.district_id, each.station_id, each.version).where(
+        each.district_id == wanted["district_id"], each.station_id == wanted["station_id"]
+    )
+
+
+def _select_orders(wanted: dialect.Wanted) -> Any:
+    each = commands.c
+    order = (each.command_id, each.verb, cast(each.arguments, Text), each.expires_ms, each.created_ms)
+    return select(each.district_id, each.station_id, *order).where(
+        each.district_id == wanted["district_id"],
+        each.station_id == wanted["station_id"],
+        each.answered_ms.is_(None),
+    )
+
+
+_VERSIONS = dialect.Find([settings_documents.c.district_id, settings_documents.c.station_id], _select_versions)
+_ORDERS = dialect.Find([commands.c.district_id, commands.c.station_id], _select_orders)
 
 
 async def put_settings(

@@ -69,18 +69,9 @@ class Known(NamedTuple):
 
 async def list_known(connection: AsyncConnection, wanted: Collection[StationKey]) -> dict[StationKey, Known]:
     """Keys and newest state of these stations; those that never had a key are missing."""
-    keys, states = station_keys.c, station_states.c
-    same = (states.district_id == keys.district_id) & (states.station_id == keys.station_id)
-    place = (states.boot, states.mono_ms, states.received_ms, states.lease, states.lease_before, states.held_ms)
-    statement = (
-        select(keys.district_id, keys.station_id, keys.key_id, keys.revoked_ms, keys.rotate_ms, *place)
-        .add_columns(states.spool_stream, states.spool_last)
-        .join_from(station_keys, station_states, same, isouter=True)
-        .where(tuple_(keys.district_id, keys.station_id).in_(list(wanted)))
-    )
     found: dict[StationKey, Known] = {}
     ending: dict[StationKey, tuple[tuple[str, int], ...]] = {}
-    for district_id, station_id, key_id, revoked_ms, rotate_ms, *state in (await connection.execute(statement)).all():
+    for district_id, station_id, key_id, revoked_ms, rotate_ms, *state in await _KNOWN.run(connection, wanted):
         station = (district_id, station_id)
         if revoked_ms is None or station not in found:
             found[station] = _known("" if revoked_ms is not None else key_id, rotate_ms, state)
@@ -89,21 +80,39 @@ async def list_known(connection: AsyncConnection, wanted: Collection[StationKey]
     return found | {station: found[station]._replace(ending=each) for station, each in ending.items()}
 
 
+def _select_known(wanted: dialect.Wanted) -> Any:
+    keys, states = station_keys.c, station_states.c
+    same = (states.district_id == keys.district_id) & (states.station_id == keys.station_id)
+    place = (states.boot, states.mono_ms, states.received_ms, states.lease, states.lease_before, states.held_ms)
+    return (
+        select(keys.district_id, keys.station_id, keys.key_id, keys.revoked_ms, keys.rotate_ms, *place)
+        .add_columns(states.spool_stream, states.spool_last)
+        .join_from(station_keys, station_states, same, isouter=True)
+        .where(keys.district_id == wanted["district_id"], keys.station_id == wanted["station_id"])
+    )
+
+
 def _known(key_id: str, rotate_ms: int, state: Sequence[Any]) -> Known:
     boot, mono_ms, received_ms, lease, before, held_ms, spool_stream, spool_last = state
     if boot is None:
         return Known(key_id, "", -1, rotate_ms=rotate_ms)
     place = (boot, mono_ms, received_ms, rotate_ms, (), lease, before or b"", held_ms)
-    return Known(key_id, *place, spool_stream, spool_last)
+    return Known(key_id, *place, spool_stream.hex(), spool_last)
 
 
 async def list_streams(connection: AsyncConnection, wanted: Collection[StreamKey]) -> dict[StreamKey, StreamRow]:
-    key = tuple_(streams.c.district_id, streams.c.station_id, streams.c.stream)
-    statement = select(
-        streams.c.district_id, streams.c.station_id, streams.c.stream, streams.c.stored, streams.c.head
-    ).where(key.in_(list(wanted)))
-    rows = (await connection.execute(statement)).all()
-    return {(row[0], row[1], row[2]): StreamRow(row[3], bytes.fromhex(row[4])) for row in rows}
+    keys = [(district_id, station_id, bytes.fromhex(stream)) for district_id, station_id, stream in wanted]
+    rows = await _STREAMS.run(connection, keys)
+    return {(row[0], row[1], row[2].hex()): StreamRow(row[3], row[4]) for row in rows}
+
+
+def _select_streams(wanted: dialect.Wanted) -> Any:
+    each = streams.c
+    return select(each.district_id, each.station_id, each.stream, each.stored, each.head).where(
+        each.district_id == wanted["district_id"],
+        each.station_id == wanted["station_id"],
+        each.stream == wanted["stream"],
+    )
 
 
 async def list_lines(connection: AsyncConnection, wanted: Collection[LinePlace]) -> dict[LinePlace, bytes]:
@@ -197,6 +206,8 @@ def _put_state(connection: AsyncConnection) -> Any:
     )
 
 
+_KNOWN = dialect.Find([station_keys.c.district_id, station_keys.c.station_id], _select_known)
+_STREAMS = dialect.Find([streams.c.district_id, streams.c.station_id, streams.c.stream], _select_streams)
 _MOVE_STREAM = dialect.Hot(_move_stream)
 _APPEND = dialect.Hot(lambda _: insert(events))
 _PUT_STATE = dialect.Hot(_put_state)
