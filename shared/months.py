@@ -16,7 +16,7 @@ def local(ms: int, zone: ZoneInfo = BEIJING) -> datetime:
 
 def month_of(ms: int, zone: ZoneInfo = BEIJING) -> int:
     """Month of an instant, e.g. 202609."""
-    return day_of(ms, zone) // 100
+    return _month_of_quarter(ms // _QUARTER_MS, zone)
 
 
 def day_of(ms: int, zone: ZoneInfo = BEIJING) -> int:
@@ -64,6 +64,11 @@ def _day_of_quarter(quarter: int, zone: ZoneInfo) -> int:
     """Days begin on a quarter of an hour in every zone, so that events near each other share one look-up."""
     when = local(quarter * _QUARTER_MS, zone)
     return (when.year * 100 + when.month) * 100 + when.day
+
+
+@lru_cache(maxsize=8192)
+def _month_of_quarter(quarter: int, zone: ZoneInfo) -> int:
+    return _day_of_quarter(quarter, zone) // 100
 
 
 def _midnight(month: int, zone: ZoneInfo) -> int:

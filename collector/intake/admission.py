@@ -6,31 +6,15 @@ be read is admitted with the reason why: it keeps its place and blocks nothing.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from pydantic import ValidationError
-
-from collector.errors import PushRefusedError
+from collector.intake.reading import Admitted, read_line
 from shared import chain
-from shared.wire import kinds
-from shared.wire.v1 import Event
 
 _SEQ = re.compile(rb'\{"seq":(\d{1,16}),')
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A line to append at `seq`, for all up to `upto`; `event` is None when `refused` says it is unreadable."""
-
-    seq: int
-    upto: int
-    line: bytes
-    event: Event | None
-    refused: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """What to append and where the stream then stands. `conflict` names the seq whose history differs from ours."""
 
     rows: tuple[Admitted, ...]
@@ -51,14 +35,14 @@ def admit(*, first: int, head: bytes, lines: Sequence[bytes], stored: int, store
     expected, running, joined, is_gap = first, head, False, False
     for line in lines:
         admitted = read_line(line, expected)
-        is_gap = admitted.event is not None and admitted.event.kind == "spool.gap" and admitted.refused is None
+        is_gap = admitted.gap_head is not None
         if admitted.upto > stored:
             if not joined and not is_gap and running != stored_head:
                 return Admission((), stored, stored_head, conflict=stored)
             joined = True
             # A gap declared while the answer to its first lines was lost: those are stored, it stands for the rest.
-            rows.append(admitted if admitted.seq > stored else replace(admitted, seq=stored + 1))
-        running = _after(running, admitted, is_gap=is_gap)
+            rows.append(admitted if admitted.seq > stored else admitted._replace(seq=stored + 1))
+        running = admitted.gap_head or chain.extend(running, line)
         expected = admitted.upto + 1
     if not rows:
         # A bare heartbeat and a gap at the end prove nothing: there the station itself may not know the chain.
@@ -79,30 +63,3 @@ def differs(lines: Sequence[bytes], stored_line: bytes | None) -> bool:
     Its last line is compared with the one that is stored under the same number. A gap on either side tells nothing.
     """
     return stored_line is not None and lines[-1] != stored_line and b'"kind":"spool.gap"' not in lines[-1]
-
-
-def read_line(line: bytes, expected: int) -> Admitted:
-    """Read one line that stands at seq `expected`."""
-    try:
-        event = Event.model_validate_json(line)
-    except ValidationError as error:
-        return Admitted(expected, expected, line, None, f"not an event: {error.errors()[0]['msg']}")
-    if event.seq != expected:
-        message = f"line {event.seq} stands where {expected} belongs; send the lines in order"
-        raise PushRefusedError(422, "out-of-order", message)
-    try:
-        data = kinds.check(event.kind, event.data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        return Admitted(expected, expected, line, event, f"{event.kind}: {where}: {first['msg']}")
-    upto = data.last if isinstance(data, kinds.SpoolGap) else expected
-    if upto < expected:
-        return Admitted(expected, expected, line, event, "spool.gap: it ends before it begins")
-    return Admitted(expected, upto, line, event, None)
-
-
-def _after(running: bytes, admitted: Admitted, *, is_gap: bool) -> bytes:
-    if is_gap and admitted.event is not None:
-        return bytes.fromhex(admitted.event.data["head"])
-    return chain.extend(running, admitted.line)

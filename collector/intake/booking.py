@@ -6,10 +6,10 @@ possible at all, and the receipt where it is not, flagged.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from shared.months import month_of
-from shared.wire.v1 import Event, Heartbeat
+from shared.wire.v1 import Heartbeat
 
 HELD_UP_MS = 15 * 60_000
 """How long a push may lie on its way: what seems to have happened so shortly after a month began is flagged."""
@@ -17,15 +17,25 @@ FIRST_POSSIBLE_MS = 1_735_689_600_000
 """The beginning of 2025, before which no station ran this program."""
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
+class Moment(Protocol):
+    """When something happened, as the station believed."""
+
+    @property
+    def at(self) -> int: ...
+    @property
+    def boot(self) -> str: ...
+    @property
+    def mono(self) -> int: ...
+
+
+class Booked(NamedTuple):
     """`at_ms` decides day and month; `uncertain` when only the station's own clock speaks for it."""
 
     at_ms: int
     uncertain: bool
 
 
-def book(event: Event, *, heartbeat: Heartbeat | None, received_ms: int, anchors: Mapping[str, int]) -> Booked:
+def book(event: Moment, *, heartbeat: Heartbeat | None, received_ms: int, anchors: Mapping[str, int]) -> Booked:
     """True time of an event. `anchors` maps a boot to true epoch ms minus its monotonic ms.
 
     Without a `heartbeat`, as for a push carried here by hand, the receipt says nothing about the station's clock.

@@ -18,8 +18,7 @@ LinePlace = tuple[int, int, str, int]
 """District, station, stream, seq."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamRow:
+class StreamRow(NamedTuple):
     stored: int
     head: bytes
 

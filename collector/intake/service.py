@@ -1,15 +1,15 @@
 """What the intake does: prove who sent a push, and store many pushes in one transaction."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from collector.db.engine import Connection
 from collector.errors import PushRefusedError
 from collector.intake import queries
-from collector.intake.admission import Admission, Admitted, admit, differs, last_seq
-from collector.intake.booking import Booked, book
+from collector.intake.admission import Admission, admit, differs, last_seq
+from collector.intake.booking import book
 from collector.intake.leases import Entropy, Finding, Holder
 from collector.intake.queries import Known, LinePlace, StationKey, StreamKey, StreamRow
 from collector.intake.unpacking import Push
@@ -23,8 +23,7 @@ _HELD = "two machines have shown themselves as this station; it is held aside un
 _RACED = "another copy of the centre was writing this stream; send again"
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A push whose signature has been checked. `received_ms` by the centre's clock.
 
     One that was `carried` here on a stick says nothing about how the station is now, nor how late its events come.
@@ -184,7 +183,7 @@ def _take(work: _Group, received: Received) -> Admission:
     )
     below = _end_below(work, received)
     if below is not None and differs(received.push.lines, work.lines.get(below)):
-        admission = replace(admission, conflict=below[3])
+        admission = admission._replace(conflict=below[3])
     if admission.rows:
         work.begun.setdefault(received.stream, stands.stored)
         work.streams[received.stream] = StreamRow(admission.stored, admission.head)
@@ -211,9 +210,9 @@ async def _write_events(
     foreign = {each.station for each, admission in taken if _has_other_boot(each, admission, known[each.station])}
     anchors = await queries.list_anchors(connection, foreign) if foreign else {}
     rows = [
-        _event_row(received, admitted, anchors.get(received.station, {}) | known[received.station].anchors)
+        row
         for received, admission in taken
-        for admitted in admission.rows
+        for row in _event_rows(received, admission, anchors.get(received.station, {}) | known[received.station].anchors)
     ]
     await queries.append_events(connection, rows)
 
@@ -223,33 +222,35 @@ def _has_other_boot(received: Received, admission: Admission, known: Known) -> b
     return (
         present != known.boot
         or received.carried
-        or any(each.event is not None and each.event.boot != present for each in admission.rows)
+        or any(each.fact is not None and each.fact.boot != present for each in admission.rows)
     )
 
 
-def _event_row(received: Received, admitted: Admitted, anchors: dict[str, int]) -> dict[str, Any]:
-    envelope, event = received.push.envelope, admitted.event
-    if event is None:
-        booked, month, kind, at_ms = Booked(received.received_ms, uncertain=True), 0, "?", 0
-    else:
-        heartbeat = None if received.carried else envelope.heartbeat
-        booked = book(event, heartbeat=heartbeat, received_ms=received.received_ms, anchors=anchors)
-        month, kind, at_ms = month_of(event.at), event.kind, event.at
-    return {
-        "district_id": received.district_id,
-        "station_id": received.station_id,
-        "stream": bytes.fromhex(envelope.stream),
-        "seq": admitted.seq,
-        "month": month,
-        "kind": kind,
-        "at_ms": at_ms,
-        "booked_ms": booked.at_ms,
-        "booked_month": month_of(booked.at_ms),
-        "uncertain": booked.uncertain,
-        "received_ms": received.received_ms,
-        "line": admitted.line,
-        "refused": admitted.refused,
-    }
+def _event_rows(received: Received, admission: Admission, anchors: dict[str, int]) -> Iterator[dict[str, Any]]:
+    envelope, received_ms = received.push.envelope, received.received_ms
+    heartbeat = None if received.carried else envelope.heartbeat
+    stream = bytes.fromhex(envelope.stream)
+    for seq, _, line, fact, refused, _ in admission.rows:
+        if fact is None:
+            at_ms, uncertain, month, kind, claimed_ms = received_ms, True, 0, "?", 0
+        else:
+            at_ms, uncertain = book(fact, heartbeat=heartbeat, received_ms=received_ms, anchors=anchors)
+            month, kind, claimed_ms = month_of(fact.at), fact.kind, fact.at
+        yield {
+            "district_id": received.district_id,
+            "station_id": received.station_id,
+            "stream": stream,
+            "seq": seq,
+            "month": month,
+            "kind": kind,
+            "at_ms": claimed_ms,
+            "booked_ms": at_ms,
+            "booked_month": month_of(at_ms),
+            "uncertain": uncertain,
+            "received_ms": received_ms,
+            "line": line,
+            "refused": refused,
+        }
 
 
 async def _write_states(connection: Connection, work: _Group, now_ms: int) -> None:

@@ -1,7 +1,7 @@
 """From the bytes of a push to its envelope and lines. Pure; refuses with a reason that says what to do."""
 
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -11,8 +11,7 @@ from shared.wire.v1 import MAX_BODY_BYTES, MAX_EVENTS, MAX_LINE_BYTES, Envelope
 _CHUNK = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(NamedTuple):
     """One push as received: its envelope and the raw bytes of its event lines."""
 
     envelope: Envelope

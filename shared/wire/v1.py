@@ -16,13 +16,15 @@ MAX_EVENTS = 500
 MAX_LINE_BYTES = 64 * 1024
 MAX_PACKED_BYTES = 1024 * 1024
 MAX_BODY_BYTES = 4 * 1024 * 1024
+MOST = 2**53
+"""No number on the wire is larger: every JSON library reads it exactly."""
 
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 StreamId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 BootId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{1,36}$")]
 StationName = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}/[0-9]{1,12}$")]
-Milliseconds = Annotated[int, Field(ge=-(2**53), le=2**53)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
+Milliseconds = Annotated[int, Field(ge=-MOST, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
 Lease = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32})?$")]
 NEW_KEY = "new-key"
 """A word in `want`: make a new key and have it accepted at `ROTATE_PATH`, signed with the old one."""
@@ -89,7 +91,7 @@ class Envelope(Open):
     wire: Literal[1]
     station: StationName
     stream: StreamId
-    first: Annotated[int, Field(ge=1, le=2**53, alias="from")]
+    first: Annotated[int, Field(ge=1, le=MOST, alias="from")]
     head: Hash
     heartbeat: Heartbeat
     lease: Lease = ""
@@ -99,7 +101,7 @@ class Envelope(Open):
 class Event(Open):
     """One fact of the past. `at` is wall time as the station believed, `mono` milliseconds since the boot `boot`."""
 
-    seq: Annotated[int, Field(ge=1, le=2**53)]
+    seq: Annotated[int, Field(ge=1, le=MOST)]
     kind: Annotated[str, StringConstraints(min_length=1, max_length=60)]
     at: Milliseconds
     boot: BootId
@@ -120,7 +122,7 @@ class Trust(Open):
     Given at enrolment and, ahead of a change, to stations that hold an older `version`.
     """
 
-    version: Annotated[int, Field(ge=1, le=2**53)]
+    version: Annotated[int, Field(ge=1, le=MOST)]
     authorities: Annotated[list[Annotated[str, StringConstraints(max_length=8192)]], Field(min_length=1, max_length=4)]
     signature: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
 
