@@ -11,8 +11,22 @@ from collector.intake import models as _intake
 from collector.people import models as _people
 from collector.stations import models as _stations
 from collector.tickets import models as _tickets
+from collector.timeline import models as _timeline
 from collector.usage import models as _usage
 
-DOMAINS = (_alerts, _areas, _claims, _directions, _faults, _intake, _numbers, _people, _stations, _tickets, _usage)
+DOMAINS = (
+    _alerts,
+    _areas,
+    _claims,
+    _directions,
+    _faults,
+    _intake,
+    _numbers,
+    _people,
+    _stations,
+    _tickets,
+    _timeline,
+    _usage,
+)
 
 __all__ = ["DOMAINS", "metadata"]

@@ -29,7 +29,10 @@ PLAN = {"宝轮镇": ["爱国社区", "红星村", "老林村", "紫兰村"], "�
 
 @dataclass
 class Watch:
-    """`probes` are the states each station reports; stations in `silent` report nothing. Starts at 18:40 in Beijing."""
+    """`probes` are the states each station reports; stations in `silent` report nothing. Starts at 18:40 in Beijing.
+
+    `hours` are the opening hours a station states, `waiting` the lines it still holds.
+    """
 
     database: Database
     district: SmallDistrict
@@ -38,6 +41,10 @@ class Watch:
     silent: set[str] = field(default_factory=set)
     probes: dict[str, dict[str, Any]] = field(default_factory=dict)
     slow_ms: dict[str, int] = field(default_factory=dict)
+    hours: dict[str, list[str]] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+    booted_ms: int = NOW_MS - 10 * MINUTE_MS
+    ready_since_ms: int = NOW_MS
     changes: list[Change] = field(default_factory=list)
 
     async def beat(self) -> None:
@@ -52,10 +59,10 @@ class Watch:
                     "spool_stream": "ab" * 16,
                     "spool_last": 0,
                     "boot": "b",
-                    "mono_ms": self.now_ms - NOW_MS + 10 * MINUTE_MS,
+                    "mono_ms": self.now_ms - self.booted_ms,
                     "wall_ms": self.now_ms - self.slow_ms.get(title, 0),
                     "received_ms": self.now_ms - number,
-                    "heartbeat": json.dumps({"probes": states}),
+                    "heartbeat": json.dumps({**self._stamp(title), "probes": states}),
                 }
                 key = {"district_id": self.district.district_id, "station_id": station_id}
                 statement = insert(connection, station_states).values(first_received_ms=self.now_ms, **key, **values)
@@ -71,7 +78,7 @@ class Watch:
                 district_id,
                 period_s=PERIOD_S,
                 grace_s=GRACE_S,
-                ready_since_ms=NOW_MS,
+                ready_since_ms=self.ready_since_ms,
                 now_ms=self.now_ms,
             )
             await settle(connection, district_id, period_s=PERIOD_S, now_ms=self.now_ms)
@@ -114,6 +121,9 @@ class Watch:
 
     def who(self, person_id: int | None) -> str:
         return next(name for name, number in self.district.people.items() if number == person_id)
+
+    def _stamp(self, title: str) -> dict[str, Any]:
+        return {"open_hours": self.hours.get(title, []), "spool": {"waiting": self.waiting.get(title, 0)}}
 
     def _states(self, title: str) -> list[tuple[str, Any]]:
         return list(self.probes.get(title, {}).items())

@@ -78,6 +78,14 @@ class Calendar:
         day = local(at_ms, self.zone).date()
         return any(begin <= at_ms < end for begin, end in self._spans(self.opening, day))
 
+    def list_opening(self, day: date) -> list[tuple[int, int]]:
+        """When stations that state no hours of their own are open on a day, epoch ms."""
+        return list(self._spans(self.opening, day))
+
+    def begin_of(self, day: date) -> int:
+        """The first millisecond of a day."""
+        return self._at(day, time(0))
+
     def is_working_day(self, day: date) -> bool:
         return self._counts(self.working, day)
 

@@ -4,17 +4,21 @@ Pure. A silent finding is held back for one heartbeat period and a bit (`station
 of a group comes due, the group is weighed: those who fell silent within one window, against those who could have.
 Stations that were silent long before take no part on either side. While an area finding is open, every silence since
 its beginning is its symptom: state moves, tickets and messages do not; when it closes each silence stands alone.
+
+Links that shake are weighed the same way. A station that falls silent while its own link shakes is told by that.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
-from collector.faults.cards import AREA_SILENT, COLLECTOR_ISOLATED
+from collector.faults.cards import AREA_SILENT, AREA_UNSTABLE, COLLECTOR_ISOLATED, COLLECTOR_UNSTABLE
 from collector.faults.rules.base import Card, Finding
 from collector.faults.standing import Hold, Key, Standing, advance
 
 SILENT = "station_silent"
+SHAKING = "link_unstable"
 _AT_LEAST = 3
 _OPEN_SHARE = 0.6
 _CLOSE_SHARE = 0.3
@@ -28,6 +32,19 @@ class Place:
     subject: str
     township: str
     area: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What stations share: the rule that finds it at one, and the cards of a township and of the whole district."""
+
+    rule: str
+    area: Card
+    centre: Card
+
+
+_SILENCE = _Kind(SILENT, AREA_SILENT, COLLECTOR_ISOLATED)
+_KINDS = (_SILENCE, _Kind(SHAKING, AREA_UNSTABLE, COLLECTOR_UNSTABLE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,7 @@ class _Member:
 class _Round:
     """One round of weighing. `silences` by subject, `groups` by township."""
 
+    kind: _Kind
     old: Mapping[Key, Standing]
     silences: Mapping[str, Standing]
     groups: Mapping[str, Sequence[Place]]
@@ -78,6 +96,7 @@ def judge_areas(
     old: Mapping[Key, Standing],
     stations: Mapping[Key, Standing],
     *,
+    resting: Iterable[str] = (),
     district: str | None,
     period_s: int,
     grace_s: int,
@@ -85,34 +104,52 @@ def judge_areas(
 ) -> dict[Key, Standing]:
     """`stations` (the new findings) with symptoms marked, and the area findings that stand now.
 
-    `old` is everything that stood before, `district` the subject of the whole district.
+    `old` is everything that stood before, `district` the subject of the whole district. In a township that is
+    `resting` nobody is expected to speak now: nothing is told of it, and what stands of it stays.
     """
     groups: dict[str, list[Place]] = {}
     for place in places:
         groups.setdefault(place.township, []).append(place)
-    this = _Round(
-        old=old,
-        silences={row.subject: row for row in stations.values() if row.rule == SILENT},
-        groups=groups,
-        window_ms=(period_s + grace_s) * 1000,
-        hold=Hold(close_ms=2 * period_s * 1000),
-        now_ms=now_ms,
-    )
-    darks = {township: _weigh(this, township) for township in groups}
+    rounds = [
+        _Round(
+            kind=kind,
+            old=old,
+            silences={row.subject: row for row in stations.values() if row.rule == kind.rule},
+            groups=groups,
+            window_ms=(period_s + grace_s) * 1000,
+            hold=Hold(close_ms=2 * period_s * 1000),
+            now_ms=now_ms,
+        )
+        for kind in _KINDS
+    ]
+    covers = {this.kind.rule: _judge_kind(this, places, district, resting) for this in rounds}
+    return _mark(places, stations, covers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Covers:
+    """What stands of one kind: townships by subject, and the district."""
+
+    areas: Mapping[str, Standing]
+    centre: Standing | None
+
+
+def _judge_kind(this: _Round, places: Sequence[Place], district: str | None, resting: Iterable[str]) -> _Covers:
+    darks = {township: _weigh(this, township) for township in this.groups}
     rows = {
-        township: this.advance(AREA_SILENT, township, dark, area=groups[township][0].area)
+        township: this.advance(this.kind.area, township, dark, area=this.groups[township][0].area)
         for township, dark in darks.items()
     }
+    rows |= {township: this.old.get((township, this.kind.area.name)) for township in resting}
     areas = {township: row for township, row in rows.items() if row is not None}
-    isolated = None if district is None else _judge_centre(this, places, darks, district)
-    return _mark(places, stations, areas, isolated)
+    return _Covers(areas, None if district is None else _judge_centre(this, places, darks, district))
 
 
 def _weigh(this: _Round, township: str) -> Dark | None:
     """Whether this township is dark now."""
     group = this.groups[township]
     silent = this.list_silent(group)
-    area = this.old.get((township, AREA_SILENT.name))
+    area = this.old.get((township, this.kind.area.name))
     if area is not None:
         return _still_dark(area, silent, len(group))
     members = [_Member(row.since_ms, is_fresh=_is_fresh(row, this.old), is_due=row.open) for row in silent]
@@ -123,12 +160,15 @@ def _judge_centre(
     this: _Round, places: Sequence[Place], darks: Mapping[str, Dark | None], district: str
 ) -> Standing | None:
     """Most townships dark at once: it is more likely that the centre hears nobody than that nobody speaks."""
-    before = this.old.get((district, COLLECTOR_ISOLATED.name))
+    card = this.kind.centre
+    before = this.old.get((district, card.name))
     silent = this.list_silent(places)
+    if not places:
+        return before
     if before is not None:
-        return this.advance(COLLECTOR_ISOLATED, district, _still_dark(before, silent, len(places)))
+        return this.advance(card, district, _still_dark(before, silent, len(places)))
     members = [
-        _Member(dark.since_ms, is_fresh=(township, AREA_SILENT.name) not in this.old, is_due=dark.is_due)
+        _Member(dark.since_ms, is_fresh=(township, this.kind.area.name) not in this.old, is_due=dark.is_due)
         for township, dark in darks.items()
         if dark is not None
     ]
@@ -137,7 +177,7 @@ def _judge_centre(
     if dark is not None:
         inside = [row.since_ms for row in silent if row.since_ms >= dark.since_ms - this.window_ms]
         dark = Dark(min(inside), len(inside), len(places) - (len(silent) - len(inside)), is_due=dark.is_due)
-    return this.advance(COLLECTOR_ISOLATED, district, dark)
+    return this.advance(card, district, dark)
 
 
 def _still_dark(area: Standing, silent: Sequence[Standing], expected: int) -> Dark | None:
@@ -150,33 +190,41 @@ def _still_dark(area: Standing, silent: Sequence[Standing], expected: int) -> Da
 
 def _find_dark(members: Sequence[_Member], expected: int, window_ms: int, *, at_least: int) -> Dark | None:
     """The largest group of members that fell silent within one window, if it is large enough."""
+    ordered = sorted(members, key=lambda each: each.since_ms)
+    times = [each.since_ms for each in ordered]
+    due = [0]
+    for each in ordered:
+        due.append(due[-1] + each.is_due)
     found: list[Dark] = []
-    for last_ms in {each.since_ms for each in members if each.is_fresh}:
-        inside = [each for each in members if last_ms - window_ms <= each.since_ms <= last_ms]
-        could_be = expected - (len(members) - len(inside))
-        if len(inside) >= max(at_least, ceil(_OPEN_SHARE * could_be)):
-            first_ms = min(each.since_ms for each in inside)
-            found.append(Dark(first_ms, len(inside), could_be, is_due=any(each.is_due for each in inside)))
+    for last_ms in {each.since_ms for each in ordered if each.is_fresh}:
+        first, end = bisect_left(times, last_ms - window_ms), bisect_left(times, last_ms + 1)
+        could_be = expected - (len(ordered) - (end - first))
+        if end - first >= max(at_least, ceil(_OPEN_SHARE * could_be)):
+            found.append(Dark(times[first], end - first, could_be, is_due=due[end] > due[first]))
     return max(found, key=lambda each: (each.silent, each.is_due), default=None)
 
 
 def _mark(
-    places: Iterable[Place],
-    stations: Mapping[Key, Standing],
-    areas: Mapping[str, Standing],
-    isolated: Standing | None,
+    places: Iterable[Place], stations: Mapping[Key, Standing], covers: Mapping[str, _Covers]
 ) -> dict[Key, Standing]:
     """Everything that stands, each symptom naming the highest finding that covers it."""
     township_of = {place.subject: place.township for place in places}
     marked = dict(stations)
     for key, row in stations.items():
-        if row.rule == SILENT:
-            covers = [isolated, areas.get(township_of.get(row.subject, ""))]
-            marked[key] = replace(row, symptom_of=_cover(row, covers))
-    for area in areas.values():
-        marked[area.key] = replace(area, symptom_of=_cover(area, [isolated]))
-    if isolated is not None:
-        marked[isolated.key] = isolated
+        if row.rule in covers:
+            over = covers[row.rule]
+            cover = _cover(row, [over.centre, over.areas.get(township_of.get(row.subject, ""))])
+            if cover != row.symptom_of:
+                marked[key] = replace(row, symptom_of=cover)
+    for key, row in marked.items():
+        shaking = marked.get((row.subject, SHAKING)) if row.rule == SILENT and row.symptom_of is None else None
+        if shaking is not None and shaking.open:
+            marked[key] = replace(row, symptom_of=shaking.symptom_of or shaking.subject)
+    for over in covers.values():
+        for area in over.areas.values():
+            marked[area.key] = replace(area, symptom_of=_cover(area, [over.centre]))
+        if over.centre is not None:
+            marked[over.centre.key] = over.centre
     return marked
 
 

@@ -20,6 +20,24 @@ COLLECTOR_ISOLATED = Card(
     category=Category.NETWORK,
     severity=Severity.CRITICAL,
 )
+AREA_UNSTABLE = Card(
+    name="area_unstable",
+    title="乡镇线路时断时续",
+    text="{area} {expected} 个站点中有 {silent} 个的网络同时时断时续",
+    hint_plain="全乡镇的网络都时断时续，不是本站的故障，站点不用处理。",
+    hint_backbone="先查乡镇机房的光猫、交换机和供电，再问电信部门线路是否在检修。各站点不用逐个跑。",
+    category=Category.NETWORK,
+    severity=Severity.MINOR,
+)
+COLLECTOR_UNSTABLE = Card(
+    name="collector_unstable",
+    title="区中心线路时断时续",
+    text="全区 {expected} 个站点中有 {silent} 个的网络同时时断时续，多半是区中心自己的线路",
+    hint_plain="这是区中心的线路，站点不用处理。",
+    hint_backbone="区中心先查自己的出口线路、防火墙和服务器负荷；都正常再问电信部门。",
+    category=Category.NETWORK,
+    severity=Severity.MAJOR,
+)
 UPLINK_SILENT = Card(
     name="uplink_silent",
     title="天网没有新课件",
@@ -38,4 +56,5 @@ RULE_FAILED = Card(
     category=Category.SOFTWARE,
     severity=Severity.MAJOR,
 )
-AREA_CARDS = {each.name: each for each in (AREA_SILENT, COLLECTOR_ISOLATED, UPLINK_SILENT, RULE_FAILED)}
+_CARDS = (AREA_SILENT, COLLECTOR_ISOLATED, AREA_UNSTABLE, COLLECTOR_UNSTABLE, UPLINK_SILENT, RULE_FAILED)
+AREA_CARDS = {each.name: each for each in _CARDS}

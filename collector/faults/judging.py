@@ -1,12 +1,12 @@
 """One round of judging a district, from views to what stands now. Pure; a rule that raises never stops the round."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from collector.faults.areas import SILENT, Place, judge_areas
+from collector.faults.areas import SHAKING, SILENT, Place, judge_areas
 from collector.faults.cards import RULE_FAILED, UPLINK_SILENT
 from collector.faults.rules.base import Finding, Limits, Rule, View
 from collector.faults.standing import Hold, Key, Standing, advance, hold_of, station_subject
@@ -15,6 +15,8 @@ from collector.faults.views import count_received, with_peers
 log = logging.getLogger("yuanjiao.faults")
 
 NEVER = "never_seen"
+_UNHEARD = (NEVER,)
+_WITHOUT_NEWS = (SILENT, SHAKING, NEVER)
 _UPLINK_HOLD = Hold(open_ms=3_600_000)
 _FAILED_HOLD = Hold(close_ms=600_000)
 _UPLINK_AT_LEAST = 3
@@ -39,6 +41,15 @@ class Scene:
     patience: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A rule with its limits and waits, worked out once a round."""
+
+    rule: Rule
+    limits: Limits
+    hold: Hold
+
+
 @dataclass(slots=True)
 class _Sheet:
     """What the round has found so far, and the rules that failed in it."""
@@ -54,16 +65,18 @@ class _Sheet:
 def judge_district(scene: Scene, rules: Mapping[str, Rule]) -> dict[Key, Standing]:
     """Everything that stands now, by key."""
     sheet = _Sheet()
-    limits = {name: _limits(rule, scene, sheet) for name, rule in rules.items()}
+    ready = {name: _make_ready(rule, scene, sheet) for name, rule in rules.items()}
     uplink = _judge_uplink(scene)
-    views = with_peers(scene.views, now_ms=scene.now_ms, is_uplink_silent=uplink is not None and uplink.open)
-    for view in views:
-        for rule in rules.values():
-            sheet.put(_judge_station(view, rule, limits[rule.name], scene, sheet))
+    old = group_by_subject(scene.old)
+    for view in with_peers(scene.views, now_ms=scene.now_ms, is_uplink_silent=uplink is not None and uplink.open):
+        _judge_station(view, ready, old.get(station_subject(view.station_id), {}), scene.now_ms, sheet)
+    weighed = [scene.places[view.station_id] for view in scene.views if _is_weighed(view, sheet)]
+    awake = {place.township for place in weighed}
     stands = judge_areas(
-        [scene.places[view.station_id] for view in views if view.expected_on and view.is_heard],
+        weighed,
         scene.old,
         sheet.stands,
+        resting={place.township for place in scene.places.values()} - awake,
         district=scene.district,
         period_s=scene.period_s,
         grace_s=scene.grace_s,
@@ -76,33 +89,65 @@ def judge_district(scene: Scene, rules: Mapping[str, Rule]) -> dict[Key, Standin
     return last.stands
 
 
-def _judge_station(view: View, rule: Rule, limits: Limits, scene: Scene, sheet: _Sheet) -> Standing | None:
-    """What stands of one rule at one station. Of a station not heard for long nothing but its silence is judged."""
-    subject = station_subject(view.station_id)
-    before = scene.old.get((subject, rule.name))
-    if not view.is_heard and rule.name != NEVER:
-        return before
-    overdue_ms = view.received_ms + (view.period_s + view.grace_s) * 1000
-    if rule.name not in {SILENT, NEVER} and scene.now_ms >= overdue_ms:
-        return before
+def group_by_subject(stands: Mapping[Key, Standing]) -> dict[str, dict[str, Standing]]:
+    """What stands, by subject and then by rule."""
+    found: dict[str, dict[str, Standing]] = {}
+    for (subject, rule), row in stands.items():
+        found.setdefault(subject, {})[rule] = row
+    return found
+
+
+def _is_weighed(view: View, sheet: _Sheet) -> bool:
+    """Whether a station counts in its township: expected to speak, or told of as silent since it last was."""
+    if not view.is_heard:
+        return False
+    silent = None if view.expected_on else sheet.stands.get((station_subject(view.station_id), SILENT))
+    return view.expected_on or (silent is not None and silent.open)
+
+
+def _judge_station(
+    view: View, ready: Mapping[str, _Ready], old: Mapping[str, Standing], now_ms: int, sheet: _Sheet
+) -> None:
+    """What stands of every rule at one station. Of one long silent only its silence and its link are judged."""
+    judged: Iterable[str] = ready
+    if not view.is_heard or view.is_overdue(now_ms):
+        judged = _WITHOUT_NEWS if view.is_heard else _UNHEARD
+        for name, row in old.items():
+            if name not in judged and name in ready:
+                sheet.put(row)
+    for name in judged:
+        if name in ready:
+            _judge_one(view, ready[name], old.get(name), now_ms, sheet)
+
+
+def _judge_one(view: View, ready: _Ready, before: Standing | None, now_ms: int, sheet: _Sheet) -> None:
+    rule = ready.rule
     try:
-        finding = rule.judge(view, limits, scene.now_ms)
+        finding = rule.judge(view, ready.limits, now_ms)
     except Exception as problem:  # a broken rule must not silence the others
         if rule.name not in sheet.failed:
             log.exception("rule.failed rule=%s station=%s", rule.name, view.station_id)
         sheet.failed[rule.name] = f"{type(problem).__name__}: {problem}"[:300]
-        return before
+        sheet.put(before)
+        return
     if before is None and finding is None:
-        return None
-    return advance(
-        before,
-        finding,
-        card=rule,
-        subject=subject,
-        station_id=view.station_id,
-        hold=hold_of(rule, period_s=scene.period_s, patience=scene.patience),
-        now_ms=scene.now_ms,
+        return
+    subject = station_subject(view.station_id)
+    sheet.put(
+        advance(
+            before,
+            finding,
+            card=rule,
+            subject=subject,
+            station_id=view.station_id,
+            hold=ready.hold,
+            now_ms=now_ms,
+        )
     )
+
+
+def _make_ready(rule: Rule, scene: Scene, sheet: _Sheet) -> _Ready:
+    return _Ready(rule, _limits(rule, scene, sheet), hold_of(rule, period_s=scene.period_s, patience=scene.patience))
 
 
 def _limits(rule: Rule, scene: Scene, sheet: _Sheet) -> Limits:

@@ -1,14 +1,17 @@
-"""Findings that hold now, and how often courseware used to come.
+"""Findings that hold now, how often courseware used to come, how links have shaken, and what the books say.
 
 `subject` is `station/17` or `area/<uuid>`. `since_ms` is when the fault began, `found_ms` when a rule first saw it
 (the opening wait runs from there), `clear_since_ms` starts the closing wait. `symptom_of` names the area finding
 that covers this one: state is kept, tickets and messages are not made.
 
+`tracks` has a row only for a link that has changed lately (`collector.faults.links`); `pasts` what usage knows of a
+station, looked up now and then, for rules that judge weeks (`collector.faults.rules.base.Past`).
+
 `outages` are power cuts and maintenance people have told us of, for one station or for an area; one that repeats
 does so every `every_days`.
 """
 
-from sqlalchemy import Boolean, Column, Index, String, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, Uuid
 
 from collector.db.types import Json, at, district, metadata, number, to_station
 
@@ -54,5 +57,32 @@ arrivals = Table(
     number("station_id"),
     at("last_ms"),
     Column("gaps", Json, nullable=False),
+    to_station(),
+)
+
+tracks = Table(
+    "tracks",
+    metadata,
+    district(),
+    number("station_id"),
+    Column("lost", Boolean, nullable=False),
+    Column("ring", Integer, nullable=False),
+    number("look", primary=False),
+    Column("cuts", Integer, nullable=False),
+    at("since_ms"),
+    to_station(),
+)
+
+pasts = Table(
+    "pasts",
+    metadata,
+    district(),
+    number("station_id"),
+    at("used_ms", nullable=True),
+    number("plays", primary=False),
+    number("failed", primary=False),
+    number("lost", primary=False),
+    at("lost_ms", nullable=True),
+    Column("missing", Json, nullable=False),
     to_station(),
 )

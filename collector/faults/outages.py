@@ -3,8 +3,8 @@
 State is kept all the same; what still stands when the outage is over becomes a ticket then.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from collector.areas import queries as areas
@@ -12,7 +12,6 @@ from collector.db.engine import Connection
 from collector.errors import BadInputError, NotFoundError
 from collector.faults import queries
 from collector.faults.queries import Outage, OutageKind
-from collector.faults.rules.base import View
 from collector.stations import queries as stations
 from collector.stations.queries import Station
 
@@ -64,34 +63,75 @@ async def end_outage(connection: Connection, district_id: int, outage_id: int, *
         raise NotFoundError("没有这条停电或检修记录，或者已经取消。请刷新页面。")
 
 
+@dataclass(frozen=True, slots=True)
+class Excuses:
+    """Stations within an outage `now`, and those whose outage ended lately, with when it did."""
+
+    now: frozenset[int] = frozenset()
+    ended: Mapping[int, int] = field(default_factory=dict)
+
+
 async def list_excused(connection: Connection, district_id: int, *, now_ms: int) -> frozenset[int]:
     """Stations that lie within an outage now."""
-    found = await queries.list_outages(connection, district_id, now_ms=now_ms)
+    return (await load_excuses(connection, district_id, now_ms=now_ms)).now
+
+
+async def load_excuses(connection: Connection, district_id: int, *, now_ms: int) -> Excuses:
+    """Who lies within an outage, or did in the last day: then it has its period and grace from the end of it."""
+    found = await queries.list_outages(connection, district_id, now_ms=now_ms, since_ms=now_ms - _DAY_MS)
+    if not found:
+        return Excuses()
     current = [each for each in found if is_current(each, now_ms)]
-    if not current:
-        return frozenset()
+    over = [(each, end_ms) for each in found if (end_ms := last_end(each, now_ms)) is not None]
     parents = {each.area_id: each.parent_id for each in await areas.list_areas(connection, district_id)}
-    register = await stations.list_stations(connection, district_id)
-    return frozenset(each.station_id for each in register if _lies_in(each, current, parents))
-
-
-def excuse(views: Iterable[View], excused: frozenset[int]) -> Sequence[View]:
-    """The views, those of excused stations not expected on."""
-    return [replace(view, expected_on=False) if view.station_id in excused else view for view in views]
+    now: set[int] = set()
+    ended: dict[int, int] = {}
+    for station in await stations.list_stations(connection, district_id):
+        around = _list_around(station, parents)
+        if any(_concerns(each, station, around) for each in current):
+            now.add(station.station_id)
+        ends = [end_ms for each, end_ms in over if _concerns(each, station, around)]
+        if ends:
+            ended[station.station_id] = max(ends)
+    return Excuses(frozenset(now), ended)
 
 
 def is_current(outage: Outage, now_ms: int) -> bool:
     """Whether it lasts at this moment, this time or, if it repeats, another time."""
+    if outage.cancelled_ms is not None and outage.cancelled_ms <= now_ms:
+        return False
     passed_ms = now_ms - outage.from_ms
     if outage.every_days is not None:
         passed_ms %= outage.every_days * _DAY_MS
     return 0 <= passed_ms < outage.to_ms - outage.from_ms and now_ms >= outage.from_ms
 
 
-def _lies_in(station: Station, current: Sequence[Outage], parents: dict[UUID, UUID | None]) -> bool:
+def last_end(outage: Outage, now_ms: int) -> int | None:
+    """When it was over last, up to now; None when it has not been yet."""
+    if now_ms < outage.from_ms:
+        return None
+    lasts_ms, turn_ms = outage.to_ms - outage.from_ms, (outage.every_days or 0) * _DAY_MS
+    turns = (now_ms - outage.from_ms - lasts_ms) // turn_ms if turn_ms else 0
+    end_ms = outage.to_ms + max(turns, 0) * turn_ms
+    cancelled_ms = outage.cancelled_ms
+    if (
+        cancelled_ms is not None
+        and cancelled_ms <= now_ms
+        and is_current(replace(outage, cancelled_ms=None), cancelled_ms)
+    ):
+        return cancelled_ms
+    return end_ms if end_ms <= now_ms and (cancelled_ms is None or end_ms <= cancelled_ms) else None
+
+
+def _list_around(station: Station, parents: Mapping[UUID, UUID | None]) -> frozenset[UUID]:
+    """The areas a station lies in."""
     around: set[UUID] = set()
     area_id: UUID | None = station.area_id
     while area_id is not None and area_id not in around:
         around.add(area_id)
         area_id = parents.get(area_id)
-    return any(each.station_id == station.station_id or each.area_id in around for each in current)
+    return frozenset(around)
+
+
+def _concerns(outage: Outage, station: Station, around: frozenset[UUID]) -> bool:
+    return outage.station_id == station.station_id or outage.area_id in around

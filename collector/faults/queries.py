@@ -1,18 +1,20 @@
-"""Every SQL statement of findings, of courseware arrivals and of reported outages."""
+"""Every SQL statement of findings, of what rules remember, and of reported outages."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Table, delete, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from collector.db.dialect import insert
+from collector.db.dialect import Hot, insert
 from collector.db.numbers import next_number
-from collector.faults.models import arrivals, findings, outages
-from collector.faults.rules.base import Category, Severity, Suspicion
+from collector.faults.links import Track
+from collector.faults.models import arrivals, findings, outages, pasts, tracks
+from collector.faults.rules.base import Category, Past, Severity, Suspicion
 from collector.faults.standing import Key, Standing
 from collector.intake.models import security_events
 
@@ -47,6 +49,8 @@ class Outage:
     every_days: int | None
     note: str
     person_id: int | None
+    created_ms: int = 0
+    cancelled_ms: int | None = None
 
 
 async def list_findings(
@@ -63,25 +67,19 @@ async def list_findings(
     return {row.key: row for row in rows}
 
 
-async def put_findings(connection: AsyncConnection, district_id: int, rows: Sequence[Standing]) -> None:
+async def put_findings(connection: AsyncConnection, district_id: int, rows: Iterable[Standing]) -> None:
     """Insert or overwrite."""
-    for start in range(0, len(rows), _AT_ONCE):
-        values = [{"district_id": district_id, **asdict(row)} for row in rows[start : start + _AT_ONCE]]
-        statement = insert(connection, findings)
-        statement = statement.on_conflict_do_update(
-            index_elements=[findings.c.district_id, findings.c.subject, findings.c.rule],
-            set_={name: statement.excluded[name] for name in Standing.__slots__ if name not in {"subject", "rule"}},
-        )
-        await connection.execute(statement, values)
+    await _PUT_FINDING.run(
+        connection,
+        [{"district_id": district_id, **_plain(row), "facts": json.dumps(row.facts)} for row in rows],
+    )
 
 
 async def end_findings(connection: AsyncConnection, district_id: int, keys: Iterable[Key]) -> None:
-    for subject, rule in keys:
-        await connection.execute(
-            delete(findings).where(
-                findings.c.district_id == district_id, findings.c.subject == subject, findings.c.rule == rule
-            )
-        )
+    ended = list(keys)
+    for start in range(0, len(ended), _AT_ONCE):
+        mine = tuple_(findings.c.subject, findings.c.rule).in_(ended[start : start + _AT_ONCE])
+        await connection.execute(delete(findings).where(findings.c.district_id == district_id, mine))
 
 
 async def list_arrivals(connection: AsyncConnection, district_id: int) -> dict[int, Arrivals]:
@@ -102,6 +100,41 @@ async def put_arrivals(connection: AsyncConnection, district_id: int, rows: Sequ
     await connection.execute(statement, [{"district_id": district_id, **asdict(row)} for row in rows])
 
 
+async def list_tracks(connection: AsyncConnection, district_id: int) -> dict[int, Track]:
+    """Links that have changed lately, by station."""
+    statement = select(*(tracks.c[name] for name in Track.__slots__)).where(tracks.c.district_id == district_id)
+    return {row[0]: Track(*row) for row in await connection.execute(statement)}
+
+
+async def put_tracks(connection: AsyncConnection, district_id: int, rows: Sequence[Track]) -> None:
+    """Insert or overwrite."""
+    await _PUT_TRACK.run(connection, [{"district_id": district_id, **_plain(row)} for row in rows])
+
+
+async def drop_tracks(connection: AsyncConnection, district_id: int, stations: Sequence[int]) -> None:
+    for start in range(0, len(stations), _AT_ONCE):
+        mine = tracks.c.station_id.in_(stations[start : start + _AT_ONCE])
+        await connection.execute(delete(tracks).where(tracks.c.district_id == district_id, mine))
+
+
+async def list_pasts(connection: AsyncConnection, district_id: int) -> dict[int, Past]:
+    """What the books said of each station when they were last looked up."""
+    statement = select(pasts.c.station_id, *(pasts.c[name] for name in Past.__slots__))
+    rows = await connection.execute(statement.where(pasts.c.district_id == district_id))
+    return {row[0]: replace(Past(*row[1:]), missing=tuple(row[6])) for row in rows}
+
+
+async def put_pasts(connection: AsyncConnection, district_id: int, rows: Mapping[int, Past]) -> None:
+    """Insert or overwrite, by station."""
+    if not rows:
+        return
+    values = [{"district_id": district_id, "station_id": key, **_plain(row)} for key, row in rows.items()]
+    statement = insert(connection, pasts)
+    changes = {name: statement.excluded[name] for name in Past.__slots__}
+    key = [pasts.c.district_id, pasts.c.station_id]
+    await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), values)
+
+
 async def list_suspicions(connection: AsyncConnection, district_id: int, *, since_ms: int) -> dict[int, Suspicion]:
     """What did not fit since then, by station, among the newest evidence of the district: a flood costs no more."""
     each = security_events.c
@@ -115,17 +148,35 @@ async def list_suspicions(connection: AsyncConnection, district_id: int, *, sinc
     return found
 
 
-async def list_outages(connection: AsyncConnection, district_id: int, *, now_ms: int) -> list[Outage]:
-    """Those that have begun and are not over for good, one that repeats included between its times."""
+async def list_outages(
+    connection: AsyncConnection, district_id: int, *, now_ms: int, since_ms: int | None = None
+) -> list[Outage]:
+    """Those that have begun and were not over for good at `since_ms` (or now), one that repeats included."""
     each = outages.c
+    over_ms = now_ms if since_ms is None else since_ms
     statement = (
-        select(*(each[name] for name in Outage.__slots__))
-        .where(each.district_id == district_id, each.cancelled_ms.is_(None), each.from_ms <= now_ms)
-        .where(or_(each.to_ms > now_ms, each.every_days.is_not(None)))
+        _outages(district_id)
+        .where(each.from_ms <= now_ms, or_(each.cancelled_ms.is_(None), each.cancelled_ms > over_ms))
+        .where(or_(each.to_ms > over_ms, each.every_days.is_not(None)))
         .order_by(each.outage_id)
     )
-    rows = (await connection.execute(statement)).mappings()
-    return [Outage(**{**row, "kind": OutageKind(row["kind"])}) for row in rows]
+    return [_outage(row) for row in await connection.execute(statement)]
+
+
+async def list_announced(connection: AsyncConnection, district_id: int, *, since_ms: int, limit: int) -> list[Outage]:
+    """Outages that are to come, last or were over only after `since_ms`, and all that repeat; the newest first."""
+    each = outages.c
+    statement = _outages(district_id).where(
+        or_(each.cancelled_ms.is_(None), each.cancelled_ms > since_ms),
+        or_(each.to_ms > since_ms, each.every_days.is_not(None)),
+    )
+    rows = await connection.execute(statement.order_by(each.from_ms.desc(), each.outage_id.desc()).limit(limit))
+    return [_outage(row) for row in rows]
+
+
+async def get_outage(connection: AsyncConnection, district_id: int, outage_id: int) -> Outage | None:
+    row = (await connection.execute(_outages(district_id).where(outages.c.outage_id == outage_id))).first()
+    return None if row is None else _outage(row)
 
 
 async def add_outage(connection: AsyncConnection, district_id: int, *, now_ms: int, **values: Any) -> int:
@@ -143,6 +194,40 @@ async def cancel_outage(connection: AsyncConnection, district_id: int, outage_id
     each = outages.c
     mine = (each.district_id == district_id) & (each.outage_id == outage_id) & each.cancelled_ms.is_(None)
     return (await connection.execute(update(outages).where(mine).values(cancelled_ms=now_ms))).rowcount == 1
+
+
+def _outages(district_id: int) -> Any:
+    return select(*(outages.c[name] for name in Outage.__slots__)).where(outages.c.district_id == district_id)
+
+
+def _outage(row: Any) -> Outage:
+    values = dict(row._mapping)  # noqa: SLF001 - the row's public mapping
+    return Outage(**{**values, "kind": OutageKind(values["kind"])})
+
+
+def _put_finding(connection: AsyncConnection) -> Any:
+    return _upsert(connection, findings, Standing, ("subject", "rule"))
+
+
+def _put_track(connection: AsyncConnection) -> Any:
+    return _upsert(connection, tracks, Track, ("station_id",))
+
+
+def _upsert(connection: AsyncConnection, table: Table, record: type[Any], key: Sequence[str]) -> Any:
+    statement = insert(connection, table)
+    return statement.on_conflict_do_update(
+        index_elements=[table.c.district_id, *(table.c[name] for name in key)],
+        set_={name: statement.excluded[name] for name in record.__slots__ if name not in key},
+    )
+
+
+_PUT_FINDING = Hot(_put_finding)
+_PUT_TRACK = Hot(_put_track)
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    """Column values of a record, not copied deeply as `asdict` would."""
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 def _standing(row: Any) -> Standing:

@@ -1,34 +1,32 @@
-"""What the faults domain does: it judges every station of a district and keeps what it finds."""
+"""What the faults domain does: it judges every station of a district and keeps what it finds, and its time line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import TypedDict, Unpack
 
 from collector.areas import queries as areas
+from collector.areas.calendar import Calendar, make_calendar
+from collector.areas.opening import Expected, OpeningClock
 from collector.areas.queries import AreaKind
 from collector.db.engine import Connection
-from collector.faults import queries, rules
+from collector.faults import links, queries, rules
 from collector.faults.areas import Place
 from collector.faults.cards import AREA_CARDS
-from collector.faults.judging import Scene, judge_district
-from collector.faults.outages import excuse, list_excused
-from collector.faults.rules.base import Card, Rule, Suspicion, View
+from collector.faults.judging import Scene, group_by_subject, judge_district
+from collector.faults.links import Track
+from collector.faults.outages import Excuses, load_excuses
+from collector.faults.reading import Told, read_hours, read_told
+from collector.faults.rules.base import Card, Past, Rule, Suspicion, View
 from collector.faults.standing import Change, Key, Standing, area_subject, list_differences, station_subject
-from collector.faults.views import make_unheard_view, make_view, note_arrival
+from collector.faults.views import Centre, Known, make_unheard_view, make_view, note_arrival
 from collector.stations import queries as stations
 from collector.stations.queries import Station, StationState
+from collector.timeline import service as timeline
+from collector.timeline.presence import Ear, Sight
 from shared.discover import discover
 
 _SUSPECT_MS = 8 * 86_400_000
 """Longer than any rule looks back."""
-
-
-class _Centre(TypedDict):
-    """What holds for every station alike."""
-
-    ready_since_ms: int
-    period_s: int
-    grace_s: int
 
 
 @cache
@@ -53,58 +51,172 @@ async def judge(
     now_ms: int,
     patience: float = 1.0,
 ) -> list[Change]:
-    """Judge every station of a district that has been heard, and keep what stands. Returns what opened and closed.
+    """Judge every enrolled station of a district, and keep what stands. Returns what opened and closed.
 
     `ready_since_ms` is when this centre's intake became healthy: our own downtime accuses nobody. `patience`
     shortens the waits of the rules.
     """
-    old = await queries.list_findings(connection, district_id)
-    known = await queries.list_arrivals(connection, district_id)
-    states = await stations.list_states(connection, district_id)
-    enrolled = [each for each in await stations.list_stations(connection, district_id) if each.enrolled_ms is not None]
-    centre = _Centre(ready_since_ms=ready_since_ms, period_s=period_s, grace_s=grace_s)
-    suspicions = await queries.list_suspicions(connection, district_id, since_ms=now_ms - _SUSPECT_MS)
-    views = [
-        _look(each, states.get(each.station_id), known.get(each.station_id), old, suspicions, **centre)
-        for each in enrolled
-    ]
-    scene = Scene(
-        views=excuse(views, await list_excused(connection, district_id, now_ms=now_ms)),
-        places={each.station_id: _place(each) for each in enrolled},
-        old=old,
-        district=await _district_subject(connection, district_id),
-        limits=await _limits(connection, district_id),
-        period_s=period_s,
-        patience=patience,
-        grace_s=grace_s,
-        now_ms=now_ms,
+    centre = Centre(ready_since_ms=ready_since_ms, period_s=period_s, grace_s=grace_s)
+    ear = await timeline.listen(connection, district_id, **centre, now_ms=now_ms)
+    books = await _open_books(connection, district_id, ear)
+    sights = [_see(each, books, centre) for each in books.stations]
+    views = [each.view for each in sights]
+    new = judge_district(
+        Scene(
+            views=views,
+            places={each.station_id: _place(each) for each in books.stations},
+            old=books.old,
+            district=await _district_subject(connection, district_id),
+            limits=books.limits,
+            period_s=period_s,
+            patience=patience,
+            grace_s=grace_s,
+            now_ms=now_ms,
+        ),
+        list_rules(),
     )
-    new = judge_district(scene, list_rules())
-    await queries.put_findings(connection, district_id, [row for key, row in new.items() if old.get(key) != row])
-    await queries.end_findings(connection, district_id, old.keys() - new.keys())
-    noted = [note_arrival(view, known.get(view.station_id)) for view in views]
-    await queries.put_arrivals(connection, district_id, [each for each in noted if each is not None])
-    return list_differences(old, new)
+    await queries.put_findings(connection, district_id, (row for key, row in new.items() if books.old.get(key) != row))
+    await queries.end_findings(connection, district_id, books.old.keys() - new.keys())
+    await _remember(connection, district_id, sights, books)
+    return list_differences(books.old, new)
 
 
-def _look(
-    station: Station,
-    state: StationState | None,
-    arrivals: queries.Arrivals | None,
-    old: Mapping[Key, Standing],
-    suspicions: Mapping[int, Suspicion],
-    **centre: Unpack[_Centre],
-) -> View:
-    open_rules = _open_rules(old, station.station_id)
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """Everything the tables say of a district before a round. Mappings are by station."""
+
+    ear: Ear
+    clock: OpeningClock
+    stations: Sequence[Station]
+    states: Mapping[int, StationState]
+    excuses: Excuses
+    old: Mapping[Key, Standing]
+    rules_of: Mapping[str, Mapping[str, Standing]]
+    arrivals: Mapping[int, queries.Arrivals]
+    suspicions: Mapping[int, Suspicion]
+    tracks: Mapping[int, Track]
+    pasts: Mapping[int, Past]
+    limits: Mapping[str, Mapping[str, object]]
+
+    @property
+    def look(self) -> int:
+        """The number of this look at the links."""
+        return self.ear.now_ms // self.ear.period_ms
+
+    @property
+    def first_look(self) -> int:
+        return self.ear.ready_since_ms // self.ear.period_ms
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One station in this round: its view, its hours and its link."""
+
+    view: View
+    hours: Sequence[str]
+    told: Told | None
+    state: StationState | None
+    track: Track | None
+
+
+async def _open_books(connection: Connection, district_id: int, ear: Ear) -> _Books:
+    district = await areas.get_district(connection, district_id)
+    settings = {} if district is None else district.settings
+    own = settings.get("rules")
+    old = await queries.list_findings(connection, district_id)
+    register = await stations.list_stations(connection, district_id)
+    return _Books(
+        ear=ear,
+        clock=OpeningClock(_calendar(settings), ear.now_ms),
+        stations=[each for each in register if each.enrolled_ms is not None],
+        states=await stations.list_states(connection, district_id),
+        excuses=await load_excuses(connection, district_id, now_ms=ear.now_ms),
+        old=old,
+        rules_of=group_by_subject(old),
+        arrivals=await queries.list_arrivals(connection, district_id),
+        suspicions=await queries.list_suspicions(connection, district_id, since_ms=ear.now_ms - _SUSPECT_MS),
+        tracks=await queries.list_tracks(connection, district_id),
+        pasts=await queries.list_pasts(connection, district_id),
+        limits=own if isinstance(own, dict) else {},
+    )
+
+
+def _calendar(settings: Mapping[str, object]) -> Calendar:
+    return make_calendar(settings)
+
+
+def _see(station: Station, books: _Books, centre: Centre) -> _Seen:
+    """One station as it is now. Of one long silent only the opening hours are read."""
+    number = station.station_id
+    old = books.rules_of.get(station_subject(number), {})
+    open_rules = frozenset(name for name, row in old.items() if row.open)
+    state = books.states.get(number)
     if state is None:
-        return make_unheard_view(station, enrolled_ms=station.enrolled_ms or 0, open_rules=open_rules, **centre)
-    suspicion = suspicions.get(station.station_id)
-    return make_view(station, state, arrivals, open_rules=open_rules, suspicion=suspicion, **centre)
+        known = Known(_expect(books, number, ()), open_rules)
+        return _Seen(make_unheard_view(station, known, **centre), (), None, None, None)
+    patience_ms = books.ear.period_ms + books.ear.grace_ms
+    told = read_told(state.heartbeat) if books.ear.now_ms < state.received_ms + patience_ms else None
+    hours = read_hours(state.heartbeat) if told is None else told.hours
+    expected = _expect(books, number, hours)
+    track = _track(state, expected, books)
+    known = Known(
+        expected=expected,
+        open_rules=open_rules,
+        arrivals=books.arrivals.get(number),
+        suspicion=books.suspicions.get(number),
+        link=None if track is None else links.weigh(track, look=books.look, first_look=books.first_look),
+        past=books.pasts.get(number),
+    )
+    return _Seen(make_view(station, state, told or Told(), known, **centre), hours, told, state, track)
 
 
-def _open_rules(old: Mapping[Key, Standing], station_id: int) -> frozenset[str]:
-    subject = station_subject(station_id)
-    return frozenset(name for name in list_rules() if (row := old.get((subject, name))) is not None and row.open)
+def _expect(books: _Books, station_id: int, hours: Sequence[str]) -> Expected:
+    """Whether a station is expected on: its hours and the holidays, then what people have told us of outages."""
+    if station_id in books.excuses.now:
+        return Expected(False, books.ear.now_ms)
+    expected = books.clock.tell(hours)
+    ended_ms = books.excuses.ended.get(station_id)
+    return expected if ended_ms is None or ended_ms <= expected.since_ms else Expected(expected.is_on, ended_ms)
+
+
+def _track(state: StationState, expected: Expected, books: _Books) -> Track | None:
+    """What is known of a link after this look. While a station is not expected on, nothing is looked at."""
+    ear, before = books.ear, books.tracks.get(state.station_id)
+    if not expected.is_on:
+        return before
+    from_ms = max(ear.ready_since_ms, expected.since_ms)
+    lost = links.is_lost(state.received_ms, from_ms=from_ms, period_ms=ear.period_ms, now_ms=ear.now_ms)
+    return links.note(
+        before, state.station_id, lost=lost, look=books.look, first_look=books.first_look, now_ms=ear.now_ms
+    )
+
+
+async def _remember(connection: Connection, district_id: int, seen: Sequence[_Seen], books: _Books) -> None:
+    """What this round leaves for later ones: arrivals of courseware, links that changed, the time line."""
+    noted = [note_arrival(each.view, books.arrivals.get(each.view.station_id)) for each in seen]
+    await queries.put_arrivals(connection, district_id, [each for each in noted if each is not None])
+    changed = [each.track for each in seen if each.track is not None]
+    changed = [each for each in changed if books.tracks.get(each.station_id) is not each]
+    await queries.put_tracks(connection, district_id, changed)
+    gone = [each.view.station_id for each in seen if each.track is None and each.view.station_id in books.tracks]
+    await queries.drop_tracks(connection, district_id, gone)
+    await timeline.keep(connection, district_id, _list_sights(seen, books), books.ear)
+    alive = {
+        each.state.station_id: (each.state.stream, each.state.received_ms - each.state.mono_ms)
+        for each in seen
+        if each.state is not None and each.told is not None and each.told.waiting == 0
+    }
+    await timeline.judge_returned(connection, district_id, alive, now_ms=books.ear.now_ms)
+
+
+def _list_sights(seen: Sequence[_Seen], books: _Books) -> Iterator[Sight]:
+    gap = books.ear.gap
+    for each in seen:
+        view = each.view
+        if not view.is_heard:
+            continue
+        in_gap = () if gap is None else tuple(books.clock.list_changes(each.hours, from_ms=gap[0], to_ms=gap[1]))
+        yield Sight(view.station_id, view.received_ms, view.expected_on, view.expected_since_ms, in_gap)
 
 
 def _place(station: Station) -> Place:
@@ -114,10 +226,3 @@ def _place(station: Station) -> Place:
 async def _district_subject(connection: Connection, district_id: int) -> str | None:
     found = await areas.list_areas(connection, district_id, kind=AreaKind.DISTRICT)
     return area_subject(found[0].area_id) if found else None
-
-
-async def _limits(connection: Connection, district_id: int) -> Mapping[str, Mapping[str, object]]:
-    """Thresholds the district has set for itself, under `rules` in its settings."""
-    found = await areas.get_district(connection, district_id)
-    own = None if found is None else found.settings.get("rules")
-    return own if isinstance(own, dict) else {}

@@ -4,39 +4,48 @@ Only state goes in, and state is newest-wins by receipt: what a returning statio
 here, so history never opens a ticket.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
+from typing import TypedDict, Unpack
 
+from collector.areas.opening import Expected
 from collector.faults.queries import Arrivals
-from collector.faults.rules.base import Peers, Suspicion, View, read_states
+from collector.faults.reading import Told
+from collector.faults.rules.base import Link, Past, Peers, Suspicion, View
 from collector.stations.queries import Station, StationState
-from shared.wire.states import CoursewareState
+from shared.wire.states import CoursewareState, State
 
 _BATCH_MS = 6 * 3_600_000
 _LATELY_MS = 48 * 3_600_000
 _GAPS_KEPT = 20
 _GAPS_NEEDED = 3
+_PEERS_NEEDED = 2
 
 
-def make_view(
-    station: Station,
-    state: StationState,
-    arrivals: Arrivals | None,
-    *,
-    open_rules: frozenset[str],
-    suspicion: Suspicion | None,
-    ready_since_ms: int,
-    period_s: int,
-    grace_s: int,
-) -> View:
-    """The view of one station, without its peers."""
-    heartbeat: Mapping[str, Any] = json.loads(state.heartbeat)
-    probes: Mapping[str, Any] = heartbeat.get("probes", {})
-    states = read_states({name: each.get("state", {}) for name, each in probes.items() if each.get("status") == "ok"})
-    gaps = () if arrivals is None else arrivals.gaps
+class Centre(TypedDict):
+    """What holds for every station alike."""
+
+    ready_since_ms: int
+    period_s: int
+    grace_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the centre keeps of one station beside its newest heartbeat."""
+
+    expected: Expected
+    open_rules: frozenset[str] = frozenset()
+    arrivals: Arrivals | None = None
+    suspicion: Suspicion | None = None
+    link: Link | None = None
+    past: Past | None = None
+
+
+def make_view(station: Station, state: StationState, told: Told, known: Known, **centre: Unpack[Centre]) -> View:
+    """The view of one station, without its peers. `told` is what its heartbeat tells."""
+    gaps = () if known.arrivals is None else known.arrivals.gaps
     return View(
         station_id=station.station_id,
         title=station.title,
@@ -44,30 +53,26 @@ def make_view(
         received_ms=state.received_ms,
         first_received_ms=state.first_received_ms,
         wall_ms=state.wall_ms,
-        ready_since_ms=ready_since_ms,
-        period_s=period_s,
-        grace_s=grace_s,
-        expected_on=True,  # opening hours and holidays go here
-        last_file_ms=_last_file(state, states, arrivals),
+        expected_on=known.expected.is_on,
+        expected_since_ms=known.expected.since_ms,
+        last_file_ms=_last_file(state, told.states, known.arrivals),
         median_gap_ms=round(median(gaps)) if len(gaps) >= _GAPS_NEEDED else None,
-        failing=_failing(probes),
-        waiting=heartbeat.get("spool", {}).get("waiting"),
-        suspicion=suspicion,
-        open=open_rules,
-        **states,
+        failing=told.failing,
+        waiting=told.waiting,
+        spool_full=told.spool_full,
+        starts=told.starts,
+        link=known.link,
+        past=known.past,
+        suspicion=known.suspicion,
+        open=known.open_rules,
+        **centre,
+        **told.states,  # type: ignore[arg-type]  # by name each of its own kind
     )
 
 
-def make_unheard_view(
-    station: Station,
-    *,
-    enrolled_ms: int,
-    open_rules: frozenset[str],
-    ready_since_ms: int,
-    period_s: int,
-    grace_s: int,
-) -> View:
+def make_unheard_view(station: Station, known: Known, **centre: Unpack[Centre]) -> View:
     """The view of a station that has been enrolled and has never spoken since."""
+    enrolled_ms = station.enrolled_ms or 0
     return View(
         station_id=station.station_id,
         title=station.title,
@@ -75,25 +80,24 @@ def make_unheard_view(
         received_ms=enrolled_ms,
         first_received_ms=enrolled_ms,
         wall_ms=enrolled_ms,
-        ready_since_ms=ready_since_ms,
-        period_s=period_s,
-        grace_s=grace_s,
+        expected_on=known.expected.is_on,
+        expected_since_ms=known.expected.since_ms,
         is_heard=False,
-        open=open_rules,
+        open=known.open_rules,
+        **centre,
     )
 
 
 def with_peers(views: Sequence[View], *, now_ms: int, is_uplink_silent: bool) -> list[View]:
     """The views with each one's peers. While the uplink itself is silent peers tell nothing."""
-    recent = {view.station_id: _is_recent(view, now_ms) for view in views if view.courseware is not None}
-    received, total = sum(recent.values()), len(recent)
-    seen: list[View] = []
-    for view in views:
-        mine = view.station_id in recent
-        others = total - mine
-        share = (received - recent.get(view.station_id, False)) / others if others and not is_uplink_silent else None
-        seen.append(replace(view, peers=Peers(share)))
-    return seen
+    received, total = count_received(views, now_ms=now_ms)
+    if total < _PEERS_NEEDED or is_uplink_silent:
+        return list(views)
+    shares = {is_recent: Peers((received - is_recent) / (total - 1)) for is_recent in (False, True)}
+    # Only a station that looks at courseware is compared; the others need no copy.
+    return [
+        view if view.courseware is None else replace(view, peers=shares[_is_recent(view, now_ms)]) for view in views
+    ]
 
 
 def count_received(views: Sequence[View], *, now_ms: int) -> tuple[int, int]:
@@ -115,17 +119,11 @@ def note_arrival(view: View, before: Arrivals | None) -> Arrivals | None:
     return Arrivals(view.station_id, last_ms, (*before.gaps, gap_ms)[-_GAPS_KEPT:])
 
 
-def _failing(probes: Mapping[str, Any]) -> Mapping[str, str] | None:
-    if not probes:
-        return None
-    return {name: str(each.get("error", "")) for name, each in probes.items() if each.get("status") == "failed"}
-
-
-def _last_file(state: StationState, states: Mapping[str, Any], arrivals: Arrivals | None) -> int | None:
+def _last_file(state: StationState, states: Mapping[str, State], arrivals: Arrivals | None) -> int | None:
     """When the newest file came by the centre's clock: by the monotonic clock within one boot, else by the wall's."""
-    courseware: CoursewareState | None = states.get("courseware")
+    courseware = states.get("courseware")
     known = None if arrivals is None else arrivals.last_ms
-    if courseware is None or courseware.last_received_ms is None:
+    if not isinstance(courseware, CoursewareState) or courseware.last_received_ms is None:
         return known
     if courseware.last_received_mono is not None:
         told = state.received_ms - (state.mono_ms - courseware.last_received_mono)

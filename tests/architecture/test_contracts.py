@@ -22,7 +22,7 @@ PLANTED = {
     "light-agent": ("light", "agent/spool.py", "import sqlalchemy"),
     "light-shared": ("light", "shared/signing.py", "import fastapi"),
     "flow-upwards": ("flow", "collector/people/queries.py", "import collector.stations.queries"),
-    "flow-sideways": ("flow", "collector/faults/views.py", "import collector.usage.records"),
+    "flow-sideways": ("flow", "collector/timeline/presence.py", "import collector.usage.records"),
     "flow-undeclared-domain": ("flow", "collector/gossip.py", ""),
     "inside-service-to-pages": ("inside", "collector/people/service.py", "import collector.people.pages"),
     "inside-models-to-queries": ("inside", "collector/areas/models.py", "import collector.areas.queries"),

@@ -90,6 +90,32 @@ class Suspicion:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """How a station's link has gone up and down lately: weighed changes in percent, the cuts, and the first of them."""
+
+    percent: float
+    cuts: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the centre's books say of a station, looked up now and then.
+
+    `used_ms` the newest day something was played or a session held, None for none in three months; of the last week
+    `plays`, and how many `failed`; `lost` facts declared lost this month and the last, more since `lost_ms`;
+    `missing` titles most others received lately and this station did not.
+    """
+
+    used_ms: int | None = None
+    plays: int = 0
+    failed: int = 0
+    lost: int = 0
+    lost_ms: int | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One station as the centre sees it now. A probe that is not installed or says nothing is None.
 
@@ -97,7 +123,8 @@ class View:
     its newest courseware came, by the centre's clock; `median_gap_ms` how far apart its files used to come. `failing`
     are the sensors that failed, with their errors; None while the station has told of no sensor yet.
     A station not `is_heard` has been enrolled at `received_ms` and never spoken since; `waiting` counts the lines it
-    holds that the centre has not stored.
+    holds that the centre has not stored, `spool_full` says that it can hold no more, `starts` how often its agent has
+    started in a day. It is expected on, or not, since `expected_since_ms`.
     """
 
     station_id: int
@@ -110,12 +137,17 @@ class View:
     period_s: int
     grace_s: int
     expected_on: bool = True
+    expected_since_ms: int = 0
     last_file_ms: int | None = None
     median_gap_ms: int | None = None
     peers: Peers = Peers()
     failing: Mapping[str, str] | None = None
     is_heard: bool = True
     waiting: int | None = None
+    spool_full: bool = False
+    starts: int | None = None
+    link: Link | None = None
+    past: Past | None = None
     suspicion: Suspicion | None = None
     open: frozenset[str] = frozenset()
     courseware: CoursewareState | None = None
@@ -131,6 +163,10 @@ class View:
     def is_open(self, rule: str) -> bool:
         """Whether this rule's fault is already open at this station."""
         return rule in self.open
+
+    def is_overdue(self, now_ms: int) -> bool:
+        """Whether it has been silent for its period and grace, whoever is to blame."""
+        return now_ms >= self.received_ms + (self.period_s + self.grace_s) * 1000
 
     @property
     def is_playing(self) -> bool:

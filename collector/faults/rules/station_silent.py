@@ -21,14 +21,15 @@ NAME = "station_silent"
 
 
 def judge(view: View, _limits: Limits, now_ms: int) -> Finding | None:
-    """Dated to the heartbeat that did not come. Once open, only a heartbeat closes it, not a restart of ours."""
+    """Dated to the heartbeat that did not come, or to the opening. Only a heartbeat closes it, no restart of ours."""
     is_open = view.is_open(NAME)
     if not (view.expected_on or is_open):
         return None
-    basis_ms = view.received_ms if is_open else max(view.received_ms, view.ready_since_ms)
+    opened_ms = view.expected_since_ms
+    basis_ms = view.received_ms if is_open else max(view.received_ms, view.ready_since_ms, opened_ms)
     if now_ms < basis_ms + (view.period_s + view.grace_s) * 1000:
         return None
-    return Finding({"last_ms": view.received_ms}, since_ms=view.received_ms + view.period_s * 1000)
+    return Finding({"last_ms": view.received_ms}, since_ms=max(view.received_ms + view.period_s * 1000, opened_ms))
 
 
 def fill(facts: Facts, translate: Translate) -> Mapping[str, str]:
@@ -56,6 +57,13 @@ RULE = Rule(
             when_closed=False,
             when_open=True,
         ),
+        Sample(
+            view=sample_view(expected_since_ms=SAMPLE_MS + 600_000),
+            now_ms=SAMPLE_MS + 900_000,
+            when_closed=False,
+            when_open=True,
+        ),
+        Sample(view=sample_view(expected_on=False), now_ms=SAMPLE_MS + 900_000, when_closed=False, when_open=True),
         Sample(view=sample_view(), now_ms=SAMPLE_MS + 899_000, when_closed=False, when_open=False),
     ),
 )

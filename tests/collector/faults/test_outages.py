@@ -36,7 +36,7 @@ def test_a_station_in_a_reported_power_cut_gets_no_ticket_until_it_is_over(datab
             district.silent = {TITLE}
             await district.run(55)
             during = len(await district.tickets())
-            await district.run(20)
+            await district.run(5 + 21)
             return during, [each.rule for each in await district.tickets()]
 
     assert asyncio.run(story()) == (0, ["station_silent"])

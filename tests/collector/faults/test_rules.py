@@ -22,6 +22,7 @@ def test_the_first_rules_are_all_there() -> None:
         "display_disconnected",
         "download_stalled",
         "lamp_end_of_life",
+        "link_unstable",
         "never_seen",
         "probe_failing",
         "projector_error",

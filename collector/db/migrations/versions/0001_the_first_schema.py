@@ -94,6 +94,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("district_id", "subject", "rule", name=op.f("pk_findings")),
     )
     op.create_table(
+        "hearings",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("district_id", name=op.f("pk_hearings")),
+    )
+    op.create_table(
         "job_runs",
         sa.Column("job", sa.String(length=40), nullable=False),
         sa.Column("slot_ms", sa.BigInteger(), nullable=False),
@@ -519,6 +525,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("district_id", "lookup", name=op.f("pk_enrolment_codes")),
     )
     op.create_table(
+        "pasts",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("used_ms", sa.BigInteger(), nullable=True),
+        sa.Column("plays", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("failed", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lost", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lost_ms", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "missing",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["district_id", "station_id"],
+            ["stations.district_id", "stations.station_id"],
+            name=op.f("fk_pasts_district_id_station_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", name=op.f("pk_pasts")),
+    )
+    op.create_table(
         "playbacks",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -641,6 +668,38 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 50},
     )
     op.create_table(
+        "stretches",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("from_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("to_ms", sa.BigInteger(), nullable=True),
+        sa.Column("presence", sa.String(length=10), nullable=False),
+        sa.Column("checked", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["district_id", "station_id"],
+            ["stations.district_id", "stations.station_id"],
+            name=op.f("fk_stretches_district_id_station_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", "from_ms", name=op.f("pk_stretches")),
+    )
+    with op.batch_alter_table("stretches", schema=None) as batch_op:
+        batch_op.create_index("ix_stretches_to", ["district_id", "to_ms"], unique=False)
+        batch_op.create_index(
+            "ix_stretches_unchecked",
+            ["district_id", "station_id"],
+            unique=False,
+            postgresql_where=sa.text("NOT checked"),
+            sqlite_where=sa.text("NOT checked"),
+        )
+        batch_op.create_index(
+            "uq_stretches_open",
+            ["district_id", "station_id"],
+            unique=True,
+            postgresql_where=sa.text("to_ms IS NULL"),
+            sqlite_where=sa.text("to_ms IS NULL"),
+        )
+
+    op.create_table(
         "study_sessions",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -693,6 +752,23 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("tallies", schema=None) as batch_op:
         batch_op.create_index("ix_tallies_month", ["district_id", "month", "station_id"], unique=False)
+
+    op.create_table(
+        "tracks",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lost", sa.Boolean(), nullable=False),
+        sa.Column("ring", sa.Integer(), nullable=False),
+        sa.Column("look", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("cuts", sa.Integer(), nullable=False),
+        sa.Column("since_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["district_id", "station_id"],
+            ["stations.district_id", "stations.station_id"],
+            name=op.f("fk_tracks_district_id_station_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", name=op.f("pk_tracks")),
+    )
     # Months nobody has made a partition for, and broken clocks, land here; a job makes the months ahead.
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE TABLE events_other PARTITION OF events DEFAULT")

@@ -1,0 +1,207 @@
+"""Every SQL statement of the time line."""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from collector.db import dialect
+from collector.intake.models import events, streams
+from collector.timeline.models import hearings, stretches
+from collector.timeline.presence import Boot, Presence, Stretch
+
+ENOUGH_COVERAGE = 0.8
+"""Under this share of known time an availability is not shown and not ranked (资料不足)."""
+
+_AT_ONCE = 500
+_LINES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Milliseconds of a period by presence. `off_ms` counts nowhere: nobody was expected."""
+
+    up_ms: int = 0
+    down_ms: int = 0
+    off_ms: int = 0
+    unknown_ms: int = 0
+
+    @property
+    def expected_ms(self) -> int:
+        return self.up_ms + self.down_ms + self.unknown_ms
+
+    @property
+    def share(self) -> float | None:
+        """UP/(UP+DOWN); None when nothing is known."""
+        known_ms = self.up_ms + self.down_ms
+        return self.up_ms / known_ms if known_ms else None
+
+    @property
+    def coverage(self) -> float | None:
+        """How much of the expected time is known; None when nothing was expected."""
+        return 1 - self.unknown_ms / self.expected_ms if self.expected_ms else None
+
+    @property
+    def is_enough(self) -> bool:
+        return (self.coverage or 0.0) >= ENOUGH_COVERAGE
+
+
+async def availability(
+    connection: AsyncConnection, district_id: int, from_ms: int, to_ms: int
+) -> dict[int, Availability]:
+    """How long each station was up, down, off and unknown in a period, by station number.
+
+    A stretch that lasts counts up to `to_ms`, which must not lie ahead of now. Stations never heard are missing.
+    """
+    each = stretches.c
+    begin = case((each.from_ms > from_ms, each.from_ms), else_=literal(from_ms))
+    end = case((or_(each.to_ms.is_(None), each.to_ms > to_ms), literal(to_ms)), else_=each.to_ms)
+    statement = (
+        select(each.station_id, each.presence, func.sum(end - begin))
+        .where(each.district_id == district_id, *_within(from_ms, to_ms))
+        .group_by(each.station_id, each.presence)
+    )
+    sums: dict[int, dict[str, int]] = {}
+    for station_id, presence, ms in await connection.execute(statement):
+        sums.setdefault(station_id, {})[f"{presence}_ms"] = int(ms)
+    return {station_id: Availability(**values) for station_id, values in sums.items()}
+
+
+async def list_stretches(
+    connection: AsyncConnection, district_id: int, station_id: int, *, from_ms: int, to_ms: int
+) -> list[Stretch]:
+    """The time line of one station in a period, in order, whole stretches."""
+    statement = (
+        _stretches(district_id)
+        .where(stretches.c.station_id == station_id, *_within(from_ms, to_ms))
+        .order_by(stretches.c.from_ms)
+    )
+    return [_stretch(row) for row in await connection.execute(statement)]
+
+
+async def list_open(connection: AsyncConnection, district_id: int) -> dict[int, Stretch]:
+    """The stretch that lasts, by station."""
+    statement = _stretches(district_id).where(stretches.c.to_ms.is_(None))
+    return {row.station_id: _stretch(row) for row in await connection.execute(statement)}
+
+
+async def list_unchecked(connection: AsyncConnection, district_id: int, *, since_ms: int) -> list[Stretch]:
+    """Closed stretches that may still be judged again, of stations that are up now."""
+    present = stretches.alias("present")
+    is_up = and_(
+        present.c.district_id == stretches.c.district_id,
+        present.c.station_id == stretches.c.station_id,
+        present.c.to_ms.is_(None),
+        present.c.presence == Presence.UP.value,
+    )
+    statement = (
+        _stretches(district_id)
+        .join(present, is_up)
+        .where(~stretches.c.checked, stretches.c.to_ms.is_not(None), stretches.c.from_ms >= since_ms)
+        .order_by(stretches.c.station_id, stretches.c.from_ms)
+    )
+    return [_stretch(row) for row in await connection.execute(statement)]
+
+
+async def add_stretches(connection: AsyncConnection, district_id: int, rows: Iterable[Stretch]) -> None:
+    await _ADD.run(
+        connection,
+        [
+            {
+                "district_id": district_id,
+                "station_id": row.station_id,
+                "from_ms": row.from_ms,
+                "to_ms": row.to_ms,
+                "presence": row.presence.value,
+                "checked": row.checked,
+            }
+            for row in rows
+        ],
+    )
+
+
+async def close_stretches(connection: AsyncConnection, district_id: int, rows: Sequence[Stretch]) -> None:
+    """Let open stretches end at their `to_ms`; an empty one goes. Rows of the same end are closed together."""
+    ends: dict[tuple[int | None, bool], list[int]] = {}
+    for row in rows:
+        if row.to_ms != row.from_ms:
+            ends.setdefault((row.to_ms, row.checked), []).append(row.station_id)
+    for (to_ms, checked), stations in ends.items():
+        for start in range(0, len(stations), _AT_ONCE):
+            mine = _open_of(district_id, stations[start : start + _AT_ONCE])
+            await connection.execute(update(stretches).where(*mine).values(to_ms=to_ms, checked=checked))
+    empty = [row.station_id for row in rows if row.to_ms == row.from_ms]
+    for start in range(0, len(empty), _AT_ONCE):
+        await connection.execute(delete(stretches).where(*_open_of(district_id, empty[start : start + _AT_ONCE])))
+
+
+async def replace_stretches(
+    connection: AsyncConnection, district_id: int, old: Sequence[Stretch], new: Iterable[Stretch]
+) -> None:
+    for start in range(0, len(old), _AT_ONCE):
+        keys = [(row.station_id, row.from_ms) for row in old[start : start + _AT_ONCE]]
+        mine = tuple_(stretches.c.station_id, stretches.c.from_ms).in_(keys)
+        await connection.execute(delete(stretches).where(stretches.c.district_id == district_id, mine))
+    await add_stretches(connection, district_id, new)
+
+
+async def get_heard_until(connection: AsyncConnection, district_id: int) -> int | None:
+    """Until when the centre is known to have listened to this district; None before its first look."""
+    return await connection.scalar(select(hearings.c.until_ms).where(hearings.c.district_id == district_id))
+
+
+async def put_heard_until(connection: AsyncConnection, district_id: int, until_ms: int) -> None:
+    statement = dialect.insert(connection, hearings).values(district_id=district_id, until_ms=until_ms)
+    fresh = {"until_ms": statement.excluded.until_ms}
+    await connection.execute(statement.on_conflict_do_update(index_elements=[hearings.c.district_id], set_=fresh))
+
+
+async def list_boots(connection: AsyncConnection, district_id: int, station_id: int, stream: str) -> list[Boot]:
+    """The boots a station has told of in the newest lines of its stream; a longer past is left as it is."""
+    each, mine = events.c, streams.c
+    stored = await connection.scalar(
+        select(mine.stored).where(mine.district_id == district_id, mine.station_id == station_id, mine.stream == stream)
+    )
+    statement = select(each.booked_ms, each.line).where(
+        each.district_id == district_id,
+        each.station_id == station_id,
+        each.stream == stream,
+        each.seq > (stored or 0) - _LINES,
+        each.kind == "host.booted",
+    )
+    return [Boot(row[0], _last_seen(row[1])) for row in await connection.execute(statement)]
+
+
+_ADD = dialect.Hot(lambda _: insert(stretches))
+
+
+def _last_seen(line: bytes) -> int | None:
+    try:
+        seen = json.loads(line)["data"].get("last_seen_ms")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return None
+    return seen if isinstance(seen, int) else None
+
+
+def _within(from_ms: int, to_ms: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    each = stretches.c
+    return or_(each.to_ms.is_(None), each.to_ms > from_ms), each.from_ms < to_ms
+
+
+def _open_of(district_id: int, stations: Collection[int]) -> tuple[ColumnElement[bool], ...]:
+    each = stretches.c
+    return each.district_id == district_id, each.station_id.in_(stations), each.to_ms.is_(None)
+
+
+def _stretches(district_id: int) -> Any:
+    each = stretches.c
+    columns = (each.station_id, each.from_ms, each.to_ms, each.presence, each.checked)
+    return select(*columns).where(each.district_id == district_id)
+
+
+def _stretch(row: Any) -> Stretch:
+    station_id, from_ms, to_ms, presence, checked = row
+    return Stretch(station_id, from_ms, to_ms, Presence(presence), checked)
