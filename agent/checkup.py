@@ -22,6 +22,9 @@ class _Alone:
     def recall(self) -> Mapping[str, str]:
         return {}
 
+    def memory_name(self) -> str:
+        return ""
+
     def identify(self, path: str) -> str | None:
         del path
         return None

@@ -83,6 +83,9 @@ class _Surroundings:
     def recall(self) -> Mapping[str, str]:
         return self.spool.recall(self.name)
 
+    def memory_name(self) -> str:
+        return self.spool.stream
+
     def identify(self, path: str) -> str | None:
         return self.spool.recall_field("courseware", self.memo_key(path), "sha256")
 

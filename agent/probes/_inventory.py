@@ -6,13 +6,17 @@ A file's key in the memo is `memo_key(path)`; the value is the JSON of an `Entry
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.probes._tree import Version
 from shared.clock import Instant
+
+_NAMED_CORRUPT = 10
 
 SCAN = "scan"
 """Key of the `Mark`. Keys of files begin with a slash, so the two never meet."""
@@ -27,8 +31,16 @@ class Status(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class Entry(BaseModel):
-    """One file version. `sha256` is None unless the status is whole; `size` in bytes."""
+class Entry(NamedTuple):
+    """What is known of one file version. `sha256` is None unless the status is whole."""
+
+    version: Version
+    status: Status
+    sha256: str | None = None
+
+
+class _Kept(BaseModel):
+    """An entry as the memo holds it; `size` in bytes."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -37,9 +49,6 @@ class Entry(BaseModel):
     inode: int
     status: Status
     sha256: str | None = None
-
-    def is_of(self, version: Version) -> bool:
-        return (self.size, self.mtime_ns, self.inode) == (version.size, version.mtime_ns, version.inode)
 
 
 class Mark(BaseModel):
@@ -73,8 +82,10 @@ def path_of(key: str) -> bytes:
     return unquote_to_bytes(key)
 
 
-def entry_of(version: Version, status: Status, sha256: str | None = None) -> Entry:
-    return Entry(size=version.size, mtime_ns=version.mtime_ns, inode=version.inode, status=status, sha256=sha256)
+def dump_entry(entry: Entry) -> str:
+    size, mtime_ns, inode = entry.version
+    kept = _Kept(size=size, mtime_ns=mtime_ns, inode=inode, status=entry.status, sha256=entry.sha256)
+    return kept.model_dump_json()
 
 
 def read_entries(memo: Mapping[str, str]) -> dict[bytes, Entry]:
@@ -83,9 +94,11 @@ def read_entries(memo: Mapping[str, str]) -> dict[bytes, Entry]:
     for key, value in memo.items():
         if key.startswith("/"):
             try:
-                entries[path_of(key)] = Entry.model_validate_json(value)
+                kept = _Kept.model_validate_json(value)
             except ValidationError:
                 continue
+            version = Version(kept.size, kept.mtime_ns, kept.inode)
+            entries[path_of(key)] = Entry(version, kept.status, kept.sha256)
     return entries
 
 
@@ -94,6 +107,38 @@ def read_mark(memo: Mapping[str, str]) -> Mark | None:
         return Mark.model_validate_json(memo[SCAN])
     except (KeyError, ValidationError):
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What the heartbeat tells of an inventory: whole files, their `size` in bytes, some broken ones, the digest."""
+
+    files: int
+    size: int
+    corrupt: list[bytes]
+    digest: str
+
+
+@dataclass(slots=True)
+class Known:
+    """An inventory as `memory` (the name of the spool's memory) held it. What is asked of it is worked out once."""
+
+    memory: str
+    mark: Mark | None
+    entries: dict[bytes, Entry]
+    _sums: Sums | None = None
+
+    @property
+    def sums(self) -> Sums:
+        self._sums = self._sums or _sum_up(self.entries)
+        return self._sums
+
+
+def _sum_up(entries: Mapping[bytes, Entry]) -> Sums:
+    whole = [entry for entry in entries.values() if entry.sha256 is not None]
+    broken = {Status.REJECTED, Status.UNREADABLE}
+    corrupt = sorted(path.rpartition(b"/")[2] for path, entry in entries.items() if entry.status in broken)
+    return Sums(len(whole), sum(entry.version.size for entry in whole), corrupt[:_NAMED_CORRUPT], digest_of(whole))
 
 
 def digest_of(entries: Iterable[Entry]) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from agent.probes import _names
 from agent.probes._hashing import Outcome
-from agent.probes._inventory import Entry, Mark, Status, entry_of, memo_key
+from agent.probes._inventory import Entry, Mark, Status, dump_entry, memo_key
 from agent.probes._tree import Version
 from agent.probes.base import Fact
 from shared.clock import Instant
@@ -30,7 +30,7 @@ class Ledger:
         """Remember what lay here before anybody watched: it was found, not received."""
         for path, version in files.items():
             if path not in self.entries:
-                self._remember(path, entry_of(version, Status.PRESENT))
+                self._remember(path, Entry(version, Status.PRESENT))
 
     def note_gone(self, path: bytes) -> None:
         self._tell_removed(path)
@@ -47,13 +47,13 @@ class Ledger:
     def _note_broken(self, path: bytes, version: Version, outcome: Outcome) -> None:
         before = self.entries.get(path)
         status = Status.UNREADABLE if outcome.again else Status.REJECTED
-        if outcome.finding is None or (before is not None and before.status is status and before.is_of(version)):
+        if outcome.finding is None or (before is not None and before.status is status and before.version == version):
             return
         self._tell_removed(path)
         found = outcome.finding
         told = CoursewareRejected(name=self.name(path), size=version.size, reason=found.reason, detail=found.detail)
         self.facts.append(Fact("courseware.rejected", told.model_dump()))
-        self._remember(path, entry_of(version, status))
+        self._remember(path, Entry(version, status))
 
     def _note_whole(self, path: bytes, version: Version, outcome: Outcome, sha256: str, since: Instant) -> None:
         before = self.entries.get(path)
@@ -67,17 +67,17 @@ class Ledger:
                 source=self.source,
                 duration_s=outcome.duration_s,
             )
-            lay_here = before is not None and before.status is Status.PRESENT and before.is_of(version)
+            lay_here = before is not None and before.status is Status.PRESENT and before.version == version
             if lay_here:
                 self.facts.append(Fact("courseware.found", told.model_dump()))
             else:
                 self.facts.append(Fact("courseware.received", told.model_dump(), at=since))
                 self.mark = self.mark.received(since)
-        self._remember(path, entry_of(version, Status.WHOLE, sha256))
+        self._remember(path, Entry(version, Status.WHOLE, sha256))
 
     def _remember(self, path: bytes, entry: Entry) -> None:
         self.entries[path] = entry
-        self.memo[memo_key(path)] = entry.model_dump_json()
+        self.memo[memo_key(path)] = dump_entry(entry)
 
     def _tell_removed(self, path: bytes) -> None:
         entry = self.entries.get(path)

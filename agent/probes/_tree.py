@@ -4,14 +4,14 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 MAX_DEPTH = 8
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """What tells one content of a file from the next without reading it. `size` in bytes."""
 
     size: int
@@ -64,11 +64,10 @@ def _look(folder: int, prefix: bytes, depth: int, tree: Tree) -> None:
         if tree.left < 0:
             tree.capped = True
             return
-        if entry.is_dir(follow_symlinks=False):
-            if not name.startswith(b".") and depth < MAX_DEPTH:
-                below.append(name)
-        elif entry.is_file(follow_symlinks=False):
+        if entry.is_file(follow_symlinks=False):
             _note(entry, prefix + name, tree)
+        elif entry.is_dir(follow_symlinks=False) and not name.startswith(b".") and depth < MAX_DEPTH:
+            below.append(name)
     for name in below:
         _descend(folder, name, prefix, depth, tree)
 

@@ -57,6 +57,9 @@ class Surroundings(Protocol):
     def recall(self) -> Mapping[str, str]:
         """All this sensor has remembered."""
 
+    def memory_name(self) -> str:
+        """Names what `recall` reads from. Another name: it may hold something else than was last recorded (healed)."""
+
     def identify(self, path: str) -> str | None:
         """SHA-256 of the courseware file at this absolute path, if it has been hashed."""
 

@@ -7,14 +7,15 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from agent.probes import _media, _names, _tree
-from agent.probes._hashing import FileChangedError, Job, Outcome, suffix_of
-from agent.probes._inventory import SCAN, Entry, Mark, Status, digest_of, memo_key, read_entries, read_mark
+from agent.probes._hashing import FileChangedError, Job, Outcome
+from agent.probes._inventory import SCAN, Entry, Known, Mark, Status, memo_key, read_entries, read_mark
 from agent.probes._ledger import Ledger
 from agent.probes.base import Probe, ProbeSettings, Reading, Surroundings
 from shared.clock import Instant
@@ -27,7 +28,6 @@ _SUFFIXES = "wmv asf wma avi mpg mpeg vob dat mp4 flv rm rmvb mp3 ts mkv ppt ppt
 _PARTIAL = (b".part", b".tmp", b".crdownload")
 _MIB = 1024 * 1024
 _FACTS_A_LOOK = 500
-_NAMED_CORRUPT = 10
 _PLAYING_SHARE = 8
 _OPEN = frozenset({Status.PRESENT, Status.UNREADABLE})
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, None})
@@ -61,16 +61,18 @@ class CoursewareSensor:
     surroundings: Surroundings
     settling: dict[bytes, Seen] = field(default_factory=dict)
     job: Job | None = None
+    known: Known | None = None
 
     def read(self, now: Instant) -> Reading:
         root = os.path.realpath(os.fsencode(self.settings.directory))
-        memo = self.surroundings.recall()
-        mark, entries = read_mark(memo), read_entries(memo)
+        known = self._recall()
+        mark, entries = known.mark, known.entries
         tree = _walk(root, self.settings.max_entries)
         if tree is None or (mark is not None and is_unmounted(tree, mark, entries)):
-            return Reading(state=_state(now, mark, entries, readable=False))
+            self.known = known
+            return Reading(state=_state(now, known, readable=False))
         ledger = Ledger(root, self.settings.source, _mark_for(root, tree, mark), entries)
-        files = {root + b"/" + path: version for path, version in tree.files.items() if self._is_wanted(path)}
+        files = self._choose(root, tree)
         if mark is None or mark.root != ledger.mark.root:
             ledger.note_present(files)
         _note_gone(ledger, tree, files)
@@ -78,20 +80,37 @@ class CoursewareSensor:
         self._work(ledger, now)
         if ledger.mark != mark:
             ledger.memo[SCAN] = ledger.mark.model_dump_json()
-        state = _state(now, ledger.mark, entries, incoming=self._count_incoming(ledger, tree), capped=tree.capped)
-        return Reading(state=state, facts=ledger.facts, memo=ledger.memo)
+        after = known if not ledger.memo else Known(known.memory, ledger.mark, entries)
+        state = _state(now, after, incoming=self._count_incoming(ledger, tree), capped=tree.capped)
+        return Reading(state=state, facts=ledger.facts, memo=ledger.memo, done=partial(self._keep, after))
 
-    def _is_wanted(self, path: bytes) -> bool:
-        name = path.rpartition(b"/")[2]
-        hidden = name.startswith((b".", b"~")) or name.endswith(b"~")
-        return not hidden and suffix_of(path) in self.settings.suffixes
+    def _recall(self) -> Known:
+        """What is remembered: read anew, unless all that the last look said is durable and nothing came between."""
+        memory = self.surroundings.memory_name()
+        known, self.known = self.known, None
+        if known is not None and known.memory == memory:
+            return known
+        memo = self.surroundings.recall()
+        return Known(memory, read_mark(memo), read_entries(memo))
+
+    def _keep(self, known: Known) -> None:
+        self.known = known
+
+    def _choose(self, root: bytes, tree: _tree.Tree) -> dict[bytes, _tree.Version]:
+        """The files that may be courseware, by absolute path."""
+        suffixes = tuple(b"." + each.encode() for each in self.settings.suffixes)
+        return {
+            b"%b/%b" % (root, path): version
+            for path, version in tree.files.items()
+            if path.lower().endswith(suffixes) and not _is_hidden(path.rpartition(b"/")[2])
+        }
 
     def _settle(self, ledger: Ledger, files: Mapping[bytes, _tree.Version], now: Instant) -> None:
         """Bring the waiting list up to date: new and changed files on it, known and vanished ones off."""
         waiting: dict[bytes, Seen] = {}
         for path, version in files.items():
             entry = ledger.entries.get(path)
-            if entry is not None and entry.is_of(version) and entry.status not in _OPEN:
+            if entry is not None and entry.version == version and entry.status not in _OPEN:
                 continue
             seen = self.settling.get(path)
             same = seen is not None and seen.version == version
@@ -150,6 +169,10 @@ class CoursewareSensor:
         return waiting + sum(path.lower().endswith(_PARTIAL) for path in tree.files)
 
 
+def _is_hidden(name: bytes) -> bool:
+    return name.startswith((b".", b"~")) or name.endswith(b"~")
+
+
 def _walk(root: bytes, max_entries: int) -> _tree.Tree | None:
     try:
         return _tree.walk(root, max_entries=max_entries)
@@ -169,25 +192,23 @@ def _mark_for(root: bytes, tree: _tree.Tree, mark: Mark | None) -> Mark:
 
 
 def _note_gone(ledger: Ledger, tree: _tree.Tree, files: Mapping[bytes, _tree.Version]) -> None:
-    for path in list(ledger.entries):
+    for path in [path for path in ledger.entries if path not in files]:
         if len(ledger.facts) >= _FACTS_A_LOOK:
             return
-        if path not in files and tree.can_tell(path.removeprefix(ledger.root + b"/")):
+        if tree.can_tell(path.removeprefix(ledger.root + b"/")):
             ledger.note_gone(path)
 
 
-def _state(now: Instant, mark: Mark | None, entries: Mapping[bytes, Entry], **seen: Any) -> Mapping[str, Any]:
-    whole = [entry for entry in entries.values() if entry.sha256 is not None]
-    broken = {Status.REJECTED, Status.UNREADABLE}
-    corrupt = sorted(path.rpartition(b"/")[2] for path, entry in entries.items() if entry.status in broken)
+def _state(now: Instant, known: Known, **seen: Any) -> Mapping[str, Any]:
+    mark, sums = known.mark, known.sums
     same_boot = mark is not None and mark.received_boot == now.boot
     return CoursewareState(
-        files=len(whole),
-        bytes=sum(entry.size for entry in whole),
+        files=sums.files,
+        bytes=sums.size,
         last_received_ms=mark.received_ms if mark is not None else None,
         last_received_mono=mark.received_mono if mark is not None and same_boot else None,
-        corrupt=[_names.text_of(name) for name in corrupt[:_NAMED_CORRUPT]],
-        digest=digest_of(whole),
+        corrupt=[_names.text_of(name) for name in sums.corrupt],
+        digest=sums.digest,
         **seen,
     ).model_dump()
 

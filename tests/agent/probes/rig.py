@@ -17,9 +17,13 @@ class Rig:
     states: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
+    name: str = "first"
 
     def recall(self) -> Mapping[str, str]:
         return dict(self.memory)
+
+    def memory_name(self) -> str:
+        return self.name
 
     def identify(self, path: str) -> str | None:
         return self.hashes.get(path)

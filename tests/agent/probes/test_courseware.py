@@ -254,6 +254,22 @@ def test_a_look_that_was_not_written_down_is_made_again(folder: Folder) -> None:
     assert folder.rig.kinds() == ["courseware.received"]
 
 
+def test_a_memory_that_was_replaced_under_the_running_sensor_is_read_anew(folder: Folder) -> None:
+    folder.put("a.mp4", media.mp4())
+    folder.settle()
+    folder.rig.memory.clear()
+    folder.rig.name = "healed"
+    folder.settle()
+    assert folder.rig.kinds() == ["courseware.received", "courseware.found"]
+
+
+def test_what_is_remembered_is_read_once_while_all_goes_well(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.put("a.mp4", media.mp4())
+    folder.settle()
+    monkeypatch.setattr(Rig, "recall", None)
+    assert folder.look()["files"] == 1
+
+
 def test_many_files_are_told_over_several_looks(folder: Folder) -> None:
     for number in range(600):
         folder.put(f"{number}.htm", b"<html>%d" % number)
@@ -279,6 +295,7 @@ def test_a_memo_that_no_longer_reads_is_forgotten(folder: Folder) -> None:
     path = folder.put("a.mp4", media.mp4())
     folder.settle()
     folder.rig.memory[memo_key(path)] = "torn{"
+    folder.restart()
     assert folder.settle()["files"] == 1
 
 
