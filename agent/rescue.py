@@ -52,8 +52,6 @@ def take_over(
     if marked is not None:
         _heed_mark(db, streams, *marked)
     rescued = [_follow(db, each, now) for _, each in sorted(streams.items())]
-    if rescued:
-        _offer_end(db, rescued[-1], now)
     db.execute("DROP TABLE found")
     log.error("spool.rescued streams=%d last=%s", len(rescued), rescued[-1].last if rescued else 0)
     return rescued[-1] if rescued else Stream(0, "")
@@ -138,19 +136,6 @@ def _finish(db: sqlite3.Connection, stream: Stream, reached: int, now: Instant) 
     db.execute("INSERT INTO names VALUES (?, ?, ?)", (stream.no, stream.stream, seal(str(stream.no), stream.stream)))
     put_stream(db, rescued)
     return rescued
-
-
-def _offer_end(db: sqlite3.Connection, stream: Stream, now: Instant) -> None:
-    """Let the end of the stream be sent once more, so that a centre that has gone back meanwhile shows it.
-
-    The new stream alone would never tell: its cursor stands at nothing.
-    """
-    if not stream.last or stream.stored < stream.last:
-        return
-    if stream.floor == stream.last:
-        line = gap_line(stream.last, stream.last, head=stream.base, counts={"forgotten": 1}, now=now)
-        put_line(db, Line(stream.no, stream.last, stream.last, now.wall_ms, line, stream.base))
-    put_stream(db, stream, stored=stream.last - 1, floor=min(stream.floor, stream.last - 1))
 
 
 def _candidates(db: sqlite3.Connection, stream: Stream) -> Iterator[Line]:

@@ -330,7 +330,18 @@ class Spool:
                 self._go_back(fresh, stored, now)
             elif stored != fresh.stored:
                 put_stream(self._db, fresh, stored=stored)
+            if stored and not fresh.stored:
+                self._offer_end_before(streams, fresh, now)
             note_stored(self._db, self._centre_ms or now.wall_ms, days=self._limits.retention_days)
+
+    def _offer_end_before(self, streams: Sequence[Stream], begun: Stream, now: Instant) -> None:
+        """When the centre has begun to take a stream, let the end of the one before it be sent once more.
+
+        A centre that went back to an old backup while nothing of the new stream was there shows itself only by that.
+        """
+        before = [each for each in streams if each.no < begun.no and not each.held]
+        if before and before[-1].last and before[-1].stored == before[-1].last:
+            self._go_back(before[-1], before[-1].last - 1, now)
 
     def _go_back(self, stream: Stream, stored: int, now: Instant) -> None:
         """Put a cursor back, with a gap line for what is forgotten between there and the oldest line."""

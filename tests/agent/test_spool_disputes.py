@@ -88,7 +88,7 @@ def test_a_schema_that_is_no_longer_text_heals(spool: Spool, tmp_path: Path, clo
     assert names(healed.batch(**MANY))[:2] == [None, "a"]
 
 
-def test_a_healed_spool_offers_its_end_again_so_that_a_centre_that_went_back_shows_it(
+def test_a_centre_that_begins_a_new_stream_is_offered_the_end_of_the_one_before(
     tmp_path: Path, clock: ManualClock
 ) -> None:
     spool = Spool(tmp_path, clock.now())
@@ -99,6 +99,8 @@ def test_a_healed_spool_offers_its_end_again_so_that_a_centre_that_went_back_sho
     file = tmp_path / "spool.db"
     file.write_bytes(file.read_bytes().replace(b'"a"', b'"A"'))
     healed = Spool(tmp_path, clock.now())
+    assert healed.batch(**MANY).stream == healed.stream
+    healed.acknowledge(healed.stream, 1, clock.now(), sent=1)
     offered = healed.batch(**MANY)
     healed.acknowledge(old, 1, clock.now(), sent=offered.last)
     assert (offered.stream, names(offered)) == (old, ["b"])

@@ -204,17 +204,26 @@ class Audit:
                 require(machine.station in self.disturbed, "no dispute without a cause", where)
                 return "held"
             mixed = book.upto >= seq and shelf.stored(stream) >= seq
-            if mixed and self.restores and machine.station in self.disturbed:
-                return "held"  # a fork and an old backup at once: what was stored is now disputed
-            require(not mixed, "0 mixed", f"{where}: the centre has {book.names.get(seq)} there and both are content")
-            return "waiting"
+            if mixed and self._is_fork_in_backup(machine):
+                return "held"  # what was stored is now disputed
+            unread = entry.damaged > 0 and not shelf.keeps(stream, seq, entry.name)
+            there = book.names.get(seq)
+            require(not mixed or unread, "0 mixed", f"{where}: the centre has {there} there and both are content")
+            if not mixed:
+                return "waiting"
         if shelf.floor(stream) >= seq > book.upto:
             return "waiting"  # forgotten here; the gap is declared when the station learns that it is wanted
+        if shelf.floor(stream) >= seq and machine.ledger.forgetful and self._is_fork_in_backup(machine):
+            return "held"  # it was stored, and forgotten here for want of room, before the centre went back
         require(entry.damaged > 0, "0 lost", f"{where} is neither at the centre nor in the spool")
         declared = max(self.tails.get(stream, 0), shelf.tails.get(stream, 0)) >= seq
         twice = entry.damaged > 1  # the telling of the first loss was itself lost
         require(declared or twice or machine.ledger.replaced, "every loss is told", where)
         return "tail" if declared else "gone"
+
+    def _is_fork_in_backup(self, machine: Machine) -> bool:
+        """Two machines have written one history, and the centre has gone back and may have taken the other's."""
+        return self.restores > 0 and machine.station in self.disturbed
 
     def _may_be_missing(
         self, ledger: Ledger, entry: Entry, gap: tuple[int, int, dict[str, int], int], where: str
