@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, SettingsError
+from agent.version import VERSION
 from shared.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _run(options: argparse.Namespace, settings: "AgentSettings") -> None:
+def _run(options: argparse.Namespace, settings: "AgentSettings") -> int:
     from agent.app import build, run  # noqa: PLC0415 - each command loads only what it uses
     from agent.identity import load_identity, pinned_ca  # noqa: PLC0415
     from agent.transport import HttpTransport  # noqa: PLC0415
@@ -43,7 +44,7 @@ def _run(options: argparse.Namespace, settings: "AgentSettings") -> None:
     ca_file = pinned_ca(settings.state_dir, settings.ca_file)
     transport = HttpTransport(settings.centre or identity.centre, ca_file)
     clock = SystemClock()
-    run(build(settings, identity, transport, clock.now()), settings, clock)
+    return run(build(settings, identity, transport, clock.now()), settings, clock)
 
 
 def _session(options: argparse.Namespace) -> None:
@@ -118,6 +119,14 @@ def _acknowledge(options: argparse.Namespace, settings: "AgentSettings") -> None
     print(f"回执已收下。还有 {waiting} 条记录等待送出。")
 
 
+def _upgrade(options: argparse.Namespace, settings: "AgentSettings") -> None:
+    from agent.upgrade.carrying import carry_in  # noqa: PLC0415
+
+    version = carry_in(options.source, settings.state_dir, settings.upgrade.keys, VERSION)
+    print(f"升级包 {version} 已核对并收下。")
+    print("站点程序会在不放片时自己换用新版本（通常一分钟内）；换用后有问题会自动退回。可以拔出U盘了。")
+
+
 def _player_script(options: argparse.Namespace, settings: "AgentSettings") -> None:
     del options, settings
     print(Path(__file__).with_name("players") / "station_journal.lua")
@@ -161,6 +170,10 @@ def _parser() -> argparse.ArgumentParser:
     acknowledge = commands.add_parser("acknowledge", help="收下中心对记录包的回执")
     acknowledge.add_argument("file", type=Path, help="中心给的 .receipt 文件")
     acknowledge.set_defaults(run=_acknowledge)
+
+    upgrade = commands.add_parser("upgrade", help="用U盘上的升级包升级站点程序")
+    upgrade.add_argument("source", type=Path, help="升级包文件（.release），或它所在的目录")
+    upgrade.set_defaults(run=_upgrade)
 
     script = commands.add_parser("player-script", help="打印 mpv 播放记录脚本的位置")
     script.set_defaults(run=_player_script)

@@ -37,6 +37,8 @@ from agent.session.listener import Listener, is_person
 from agent.settings import AgentSettings, direct, explain
 from agent.spool import Spool
 from agent.transport import Transport
+from agent.upgrade.launcher import SLOT_VARIABLE
+from agent.upgrade.upgrader import Upgrader, open_upgrader
 from agent.uplink import Uplink
 from agent.verbs import RefusedError, Tools
 from shared.clock import Clock, Instant
@@ -45,6 +47,8 @@ from shared.wire.directions import Directed
 
 log = logging.getLogger("yuanjiao.agent")
 
+START_AGAIN = 75
+"""Status that asks whoever watches this process to start it again (EX_TEMPFAIL)."""
 LAST_TURN_S = 40.0
 """How long the end waits for a crank: a push may wait thirty seconds for its answer."""
 
@@ -67,13 +71,16 @@ class Agent:
     runner: Runner
     uplink: Uplink
     helpers: Helpers
+    upgrader: Upgrader
 
     def look(self, now: Instant) -> None:
         """Let the sensors work and record what they saw."""
         self.runner.tick(now)
+        self.upgrader.looked = True
 
     def push(self, now: Instant) -> None:
         self.uplink.tick(now)
+        self.upgrader.tick(now)
 
     def close(self) -> None:
         self.runner.close()
@@ -105,7 +112,8 @@ def build(
         full=lambda: spool.full,
         keeping=keeping,
     )
-    agent = Agent(spool, runner, uplink, Helpers())
+    upgrader = open_upgrader(settings.state_dir, os.environ.get(SLOT_VARIABLE), settings.upgrade, uplink)
+    agent = Agent(spool, runner, uplink, Helpers(), upgrader)
     _take_directions(agent, settings, transport, plugins, threaded=look is Look)
     return agent
 
@@ -138,7 +146,11 @@ def _take_directions(
         settings.state_dir / FILE, getattr(transport, "get", None), lambda: uplink.identity, apply
     )
     directed.load()
-    uplink.stamp = lambda: {"open_hours": list(now_in_force[0].open_hours), "settings": directed.report}
+    uplink.stamp = lambda: {
+        "open_hours": list(now_in_force[0].open_hours),
+        "settings": directed.report,
+        "upgrade": agent.upgrader.report,
+    }
     uplink.heed = heed(directed, Commands(agent.spool, tools, threaded=threaded))
 
 
@@ -153,9 +165,13 @@ def describe(agent: Agent) -> Mapping[str, Any]:
     }
 
 
-def run(agent: Agent, settings: AgentSettings, clock: Clock) -> None:
-    """Turn the cranks until SIGTERM or SIGINT, then stop cleanly."""
+def run(agent: Agent, settings: AgentSettings, clock: Clock) -> int:
+    """Turn the cranks until SIGTERM or SIGINT, then stop cleanly. Returns the status to end with.
+
+    It ends by itself where a newer agent waits to be started.
+    """
     stop = threading.Event()
+    agent.upgrader.restart = stop.set
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     vital = [
@@ -175,10 +191,11 @@ def run(agent: Agent, settings: AgentSettings, clock: Clock) -> None:
     if listener is not None:
         listener.close()
     agent.close()
-    if not os.environ.get("INVOCATION_ID"):
+    if not os.environ.get("INVOCATION_ID") and not agent.upgrader.switched:
         # Under systemd the unit leaves this mark, and only when the whole PC goes down (agent/probes/host.py).
         write_mark(clean_mark(settings), clock.now().boot)
     log.info("agent.stopped")
+    return START_AGAIN if agent.upgrader.switched else 0
 
 
 def _wait(stop: threading.Event, vital: Sequence[Crank], clock: Clock) -> None:

@@ -7,7 +7,8 @@ AgentError
 ├── SpoolError           the spool could not be written
 │   └── SpoolFullError   there is no room left to record
 ├── LinkError            the centre could not be reached
-└── BundleError          a bundle or receipt carried by hand cannot be used
+├── BundleError          a bundle or receipt carried by hand cannot be used
+└── UpgradeError         a release cannot be taken
 """
 
 
@@ -44,3 +45,7 @@ class LinkError(AgentError):
 
 class BundleError(AgentError):
     """记录包或回执不能用。请按提示处理后重试。"""
+
+
+class UpgradeError(AgentError):
+    """升级包不能用。请按提示处理后重试。"""

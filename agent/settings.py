@@ -30,6 +30,21 @@ class SessionSettings(BaseModel):
         return self.socket.with_name("session.json")
 
 
+class UpgradeSettings(BaseModel):
+    """Signed upgrades. `keys` names the file with the release keys; without it nothing but packages upgrades.
+
+    `trial_s` is how long a new agent has to record and try a push, `ask_every_s` how often the centre is asked,
+    `rate_kib_s` how fast a release is fetched at most.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keys: Path = Path("/opt/yuanjiao/release_keys.toml")
+    trial_s: Annotated[int, Field(ge=5, le=3600)] = 600
+    ask_every_s: Annotated[int, Field(ge=5, le=604_800)] = 21_600
+    rate_kib_s: Annotated[int, Field(ge=1, le=10_240)] = 32
+
+
 class AgentSettings(BaseModel):
     """`probes` holds each sensor's own settings by its name; `heartbeat_s` and `flush_s` are seconds."""
 
@@ -45,6 +60,7 @@ class AgentSettings(BaseModel):
     open_hours: OpenHours = ()
     """When this station is open: `["1-5 08:30-18:00"]`. Told to the centre, which then tells closed from broken."""
     session: SessionSettings = SessionSettings()
+    upgrade: UpgradeSettings = UpgradeSettings()
     probes: dict[str, dict[str, Any]] = {}
 
 

@@ -135,6 +135,18 @@ class CommandAnswered(Data):
     result: dict[str, Any] = Field(default_factory=dict)
 
 
+class UpgradeEnded(Data):
+    """A new `version` of the agent came to the end of its probation, told by the version `running` after it.
+
+    `outcome`: kept, or taken_back for `reason`.
+    """
+
+    version: Annotated[str, StringConstraints(min_length=1, max_length=20)]
+    outcome: Literal["kept", "taken_back"]
+    running: Annotated[str, StringConstraints(min_length=1, max_length=20)]
+    reason: str = ""
+
+
 class StreamOpened(Data):
     """First line of a stream. `reason`: new, or corrupt when it replaces `previous`, whose last known seq is told."""
 
@@ -166,6 +178,7 @@ KINDS: Mapping[str, type[Data]] = {
     "device.changed": DeviceChanged,
     "host.rolled_back": HostRolledBack,
     "command.answered": CommandAnswered,
+    "upgrade.ended": UpgradeEnded,
     "stream.opened": StreamOpened,
     "spool.gap": SpoolGap,
 }

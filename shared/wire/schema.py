@@ -9,7 +9,7 @@ import sys
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from shared.wire import directions, kinds, states, v1
+from shared.wire import directions, kinds, releases, states, v1
 
 MESSAGES = (
     v1.Envelope,
@@ -21,6 +21,7 @@ MESSAGES = (
     v1.RotateAnswer,
     directions.Command,
     directions.SettingsAnswer,
+    releases.ReleaseAnswer,
 )
 STATES = (
     states.CoursewareState,

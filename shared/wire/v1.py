@@ -66,6 +66,16 @@ class SettingsReport(Open):
     reason: str = ""
 
 
+class UpgradeReport(Open):
+    """The release of the agent at hand (empty: none), bytes of it that are here, and why it is not in force."""
+
+    version: Annotated[str, StringConstraints(max_length=20)] = ""
+    offer: Count = 0
+    have: Count = 0
+    size: Count = 0
+    reason: Annotated[str, StringConstraints(max_length=300)] = ""
+
+
 class Heartbeat(Open):
     """The newest state of everything on the station. Never spooled; stamped when it is sent.
 
@@ -80,6 +90,7 @@ class Heartbeat(Open):
     probes: dict[str, ProbeReport] = Field(default_factory=dict)
     open_hours: list[str] = Field(default_factory=list)
     settings: SettingsReport = Field(default_factory=SettingsReport)
+    upgrade: UpgradeReport = Field(default_factory=UpgradeReport)
 
 
 class Envelope(Open):

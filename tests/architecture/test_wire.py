@@ -154,6 +154,7 @@ REQUIRED_FOR_EVER = {
     "device.changed": {"device", "before", "after"},
     "host.rolled_back": {"turns"},
     "command.answered": {"command", "verb", "outcome"},
+    "upgrade.ended": {"version", "outcome", "running"},
     "stream.opened": {"reason"},
     "spool.gap": {"first", "last", "counts", "head"},
 }
