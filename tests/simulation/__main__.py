@@ -1,9 +1,16 @@
 """`python -m tests.simulation --seeds 500`: runs seeds, prints what broke and how to run it again."""
 
 import argparse
+import os
 import time
+from collections import Counter
+from multiprocessing import get_context
 
+from tests.simulation.faults import FAULTS
 from tests.simulation.run import run_seed
+
+ENOUGH_SEEDS = 40
+"""So many seeds meet every kind of fault; if they do not, a fault has died and proves nothing any more."""
 
 
 def main() -> int:
@@ -13,19 +20,25 @@ def main() -> int:
     parser.add_argument("--tell", action="store_true", help="tell every fault of a seed that breaks")
     asked = parser.parse_args()
     passed = failed = station_days = 0
-    began = time.process_time()
-    for seed in range(asked.first, asked.first + asked.seeds):
-        verdict = run_seed(seed)
-        station_days += verdict.station_days
-        if verdict.broken:
-            failed += 1
-            print(f"seed {seed}, {verdict.broken}")
-            print("".join(f"  {each}\n" for each in verdict.story if asked.tell), end="")
-            print(f"  again: .venv/bin/python -m tests.simulation --first {seed} --seeds 1")
-        else:
-            passed += 1
-    seconds = time.process_time() - began
-    print(f"{station_days} station-days, {station_days / seconds:.0f} a second of one core")
+    occurred: Counter[str] = Counter()
+    began = time.monotonic()
+    with get_context("fork").Pool(len(os.sched_getaffinity(0))) as pool:
+        for verdict in pool.imap(run_seed, range(asked.first, asked.first + asked.seeds)):
+            station_days += verdict.station_days
+            occurred += verdict.occurred
+            passed += not verdict.broken
+            failed += bool(verdict.broken)
+            if verdict.broken:
+                print(f"seed {verdict.seed}, {verdict.broken}")
+                print("".join(f"  {each}\n" for each in verdict.story if asked.tell), end="")
+                print(f"  again: make simulate FIRST={verdict.seed} SEEDS=1 TELL=1", flush=True)
+    dead = sorted(name for name in FAULTS if not occurred[name])
+    if dead and asked.seeds >= ENOUGH_SEEDS:
+        failed += 1
+        print(f"faults that never happened: {', '.join(dead)}")
+    rarest = min(FAULTS, key=lambda name: occurred[name])
+    print(f"{len(FAULTS)} kinds of fault, {occurred.total()} times; {rarest} least often, {occurred[rarest]} times")
+    print(f"{station_days} station-days in {time.monotonic() - began:.0f} s")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

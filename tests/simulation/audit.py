@@ -4,7 +4,8 @@ Every committed row and every answer is checked as it comes; every promise still
 """
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from collector.intake.service import Received
 from shared.months import month_of
 from shared.signing import key_id
 from shared.wire.v1 import Answer
-from tests.simulation.ledger import Entry, Ledger
+from tests.simulation.ledger import Entry
 from tests.simulation.life import DAY_MS
 from tests.simulation.machine import RETENTION_DAYS, Machine
 from tests.simulation.tables import Tables, stream_of
@@ -163,9 +164,15 @@ class Audit:
         for machine in self.machines:
             if machine.spool is not None:
                 self._promises(machine)
+                self._conservation(machine, {stream: book.names for stream, book in self.books.items()})
 
     def end(self) -> None:
         """After quiet days nothing may be open any more; and the sums are counted anew from the tables."""
+        names: dict[str, dict[int, str]] = {}
+        for key, row in self.tables.events.items():
+            name = read(row["line"]).get("data", {}).get("id")
+            if name is not None:
+                names.setdefault(key[2], {})[key[3]] = name
         for machine in self.machines:
             require(machine.spool is not None, "agents run", f"{machine.station} is down after quiet days")
             self._promises(machine)
@@ -173,12 +180,12 @@ class Audit:
                 continue  # a copy of the disk whose key was replaced: cut off, as it should be
             waiting = [each for each in machine.ledger.pending if each.fate == "waiting"]
             require(not waiting, "0 lost", f"{machine.station}: {len(waiting)} not delivered, first {waiting[:1]}")
-            self._conservation(machine)
+            self._conservation(machine, names)
 
     def _is_valid(self, machine: Machine) -> bool:
         district_id, station_id = map(int, machine.station.split("/"))
         keys = self.tables.keys[(district_id, station_id)]
-        return keys[key_id(machine.key.verify_key)][1] is None
+        return keys[key_id(bytes(machine.key.verify_key))][1] is None
 
     def _promises(self, machine: Machine) -> None:
         if not machine.ledger.pending:
@@ -196,8 +203,9 @@ class Audit:
         if book.names.get(seq) == entry.name:
             return "stored"
         gap = book.gap_at(seq)
-        if gap is not None and not shelf.keeps(stream, seq, entry.name):
-            self._may_be_missing(machine.ledger, entry, gap, where)
+        theirs = machine.station in self.cloned and shelf.stored(stream) >= seq
+        if gap is not None and (theirs or not shelf.keeps(stream, seq, entry.name)):
+            self._may_be_missing(machine, entry, gap, where)
             return "declared"
         if shelf.has(stream, seq, entry.name):
             if shelf.held(stream):
@@ -213,8 +221,8 @@ class Audit:
                 return "waiting"
         if shelf.floor(stream) >= seq > book.upto:
             return "waiting"  # forgotten here; the gap is declared when the station learns that it is wanted
-        if shelf.floor(stream) >= seq and machine.ledger.forgetful and self._is_fork_in_backup(machine):
-            return "held"  # it was stored, and forgotten here for want of room, before the centre went back
+        if shelf.floor(stream) >= seq and self._is_fork_in_backup(machine):
+            return "held"  # it was stored, and forgotten here in its time, before the centre went back
         require(entry.damaged > 0, "0 lost", f"{where} is neither at the centre nor in the spool")
         declared = max(self.tails.get(stream, 0), shelf.tails.get(stream, 0)) >= seq
         twice = entry.damaged > 1  # the telling of the first loss was itself lost
@@ -226,28 +234,29 @@ class Audit:
         return self.restores > 0 and machine.station in self.disturbed
 
     def _may_be_missing(
-        self, ledger: Ledger, entry: Entry, gap: tuple[int, int, dict[str, int], int], where: str
+        self, machine: Machine, entry: Entry, gap: tuple[int, int, dict[str, int], int], where: str
     ) -> None:
         """A declared gap is honest; it still needs a cause."""
         _, _, counts, received_ms = gap
         if entry.damaged:
             return
+        forgetful = any(each.ledger.forgetful for each in self.machines_of(machine.station))
         if "forgotten" in counts:
             old = received_ms - entry.true_ms > (RETENTION_DAYS - 1) * DAY_MS
-            require(old or ledger.forgetful, "kept for the retention", f"{where} was forgotten early")
+            require(old or forgetful, "kept for the retention", f"{where} was forgotten early")
             return
-        may_go = self.kinds[entry.name].endswith(".sampled") and ledger.forgetful
+        may_go = self.kinds[entry.name].endswith(".sampled") and forgetful
         require(may_go, "nothing given up without need", f"{where} declared missing: {counts}")
 
-    def _conservation(self, machine: Machine) -> None:
-        produced: dict[int, int] = {}
-        found: dict[int, int] = {}
-        names = {(key[2], key[3]): read(row["line"])["data"].get("id") for key, row in self.tables.events.items()}
+    def _conservation(self, machine: Machine, names: Mapping[str, Mapping[int, str]]) -> None:
+        """Produced is what is stored, declared missing, or still on its way: for this station and every month."""
+        produced: Counter[int] = Counter()
+        found: Counter[int] = Counter()
         for entry in machine.ledger.entries:
-            produced[entry.month] = produced.get(entry.month, 0) + 1
-            there = names.get(entry.place) == entry.name
-            accounted = there or entry.fate in ("declared", "held", "tail", "gone")
-            found[entry.month] = found.get(entry.month, 0) + accounted
+            stream, seq = entry.place
+            produced[entry.month] += 1
+            there = names.get(stream, {}).get(seq) == entry.name
+            found[entry.month] += there or entry.fate in ("waiting", "declared", "held", "tail", "gone")
         require(produced == found, "conservation", f"{machine.station}: produced {produced}, accounted for {found}")
 
 
@@ -272,7 +281,7 @@ class Shelf:
         return bool(self.streams[stream][1])
 
     def stored(self, stream: str) -> int:
-        return self.streams[stream][0]
+        return self.streams[stream][0] if stream in self.streams else 0
 
     def floor(self, stream: str) -> int:
         return self.streams[stream][2] if stream in self.streams else 0

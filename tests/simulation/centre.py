@@ -1,6 +1,8 @@
-"""The centre in virtual time: the real unpacking, `store` and writer over plain tables, with deaths and backups."""
+"""The centre in virtual time: the real door, `store` and writer over plain tables, with deaths and backups."""
 
 import json
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -9,13 +11,10 @@ from typing import Any, Literal, cast
 
 from agent.transport import Response
 from collector.errors import PushRefusedError
-from collector.intake import service, writer
+from collector.intake import queries, routes, writer
 from collector.intake.service import Received
-from collector.intake.unpacking import unpack
 from collector.settings import Settings
-from shared import signing as real
-from shared.wire.v1 import MAX_PACKED_BYTES, PATH, Answer
-from tests.simulation import signing
+from shared.wire.v1 import Answer
 from tests.simulation.tables import BrokenRuleError, Queries, Tables, Transaction
 
 SETTINGS = Settings(database="sqlite+aiosqlite:///:memory:")
@@ -60,16 +59,24 @@ class Centre:
     stored: Stored
     now_ms: int = 0
     tables: Tables = field(default_factory=Tables)
-    trouble: Literal["", "die before", "die after", "disk full"] = ""
+    trouble: Literal["", "collector_dies_before_commit", "collector_dies_after_commit", "collector_disk_full"] = ""
     rival: Callable[[], None] | None = None
     settings: Settings = SETTINGS
+    seal: None = None
+    occurred: Counter[str] = field(default_factory=Counter)
     database: Any = None
     _writer: Any = None
+    _door: Any = None
     _rows: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.database = SimpleNamespace(write=self._write)
+        self.database = SimpleNamespace(write=self._write, read=self._read)
+        self._start()
+
+    def _start(self) -> None:
+        """A new process of the centre: what it held in memory is gone."""
         self._writer = writer.Writer(self)  # type: ignore[arg-type]
+        self._door = routes.PushDoor(self, self._writer)  # type: ignore[arg-type]
 
     def answer(self, requests: Sequence[Request], now_ms: int) -> list[Response | None]:
         """Take requests that arrive together. None where the connection broke instead of an answer."""
@@ -83,11 +90,15 @@ class Centre:
             if waiting:
                 drive(self._writer._write(waiting))
         except CentreDied:
-            self._writer = writer.Writer(self)  # type: ignore[arg-type]
+            self._start()
         given = [(each, slot.value) for each, slot in zip(group, slots, strict=True) if isinstance(slot.value, Answer)]
         self.stored(self._rows, given)
         answers = iter([respond(slot.value) for slot in slots])
         return [next(answers) if isinstance(each, Received) else each for each in results]
+
+    @asynccontextmanager
+    async def _read(self) -> AsyncIterator[Transaction]:
+        yield Transaction(self.tables)
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[Transaction]:
@@ -100,34 +111,31 @@ class Centre:
         except Exception as error:
             raise CentreBrokenError(f"{type(error).__name__}: {error}") from error
         trouble, self.trouble = self.trouble, ""
-        if trouble == "disk full":
+        if trouble:
+            self.occurred[trouble] += 1
+        if trouble == "collector_disk_full":
             raise OSError("database or disk is full")
-        if trouble == "die before":
+        if trouble == "collector_dies_before_commit":
             raise CentreDied
         transaction.commit()
         self._rows += transaction.rows
-        if trouble == "die after":
+        if trouble == "collector_dies_after_commit":
             raise CentreDied
 
     def _check(self, request: Request) -> Response | Received:
-        """As `PushDoor` does: the signature first, then the form."""
+        """What the door makes of a request before the writer has it."""
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in request.headers.items()]
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": request.body}
+
         try:
-            if len(request.body) > MAX_PACKED_BYTES:
-                raise PushRefusedError(413, "too-large", "too large")
-            claim = real.read_claim(request.headers.get("Authorization"))
-            district_id, station_id = map(int, claim.station.split("/"))
-            known = self.tables.keys.get((district_id, station_id), {}).get(claim.key_id)
-            if known is None:
-                raise PushRefusedError(401, "unknown-key", "unknown key")
-            signing.verify(claim, known[0], method="POST", path=PATH, body=request.body)
-            push = unpack(request.body)
-            if push.envelope.station != claim.station:
-                raise PushRefusedError(403, "wrong-station", "another station")
-            return Received(district_id, station_id, claim.key_id, push, self.now_ms)
-        except real.BadSignature:
-            return refuse(PushRefusedError(401, "bad-signature", "bad signature"))
+            _, received = drive(self._door._check({"method": "POST", "headers": headers}, receive))
         except PushRefusedError as error:
             return refuse(error)
+        except Exception as error:
+            raise CentreBrokenError(f"{type(error).__name__}: {error}") from error
+        return cast("Received", received)
 
 
 def respond(result: Answer | PushRefusedError | None) -> Any:
@@ -153,14 +161,20 @@ def drive(work: Coroutine[Any, Any, Any]) -> Any:
 
 @contextmanager
 def on_plain_tables() -> Iterator[None]:
-    """Let the real `store` work on `Tables`."""
-    real_service, real_writer = cast("Any", service), cast("Any", writer)
-    kept = (real_service.queries, real_writer.direct)
-    real_service.queries, real_writer.direct = Queries(), give_no_directions
+    """Let the real intake work on `Tables`."""
+    plain, real_writer = Queries(), cast("Any", writer)
+    given = real_writer.direct
+    modules = [module for name, module in sorted(sys.modules.items()) if name.startswith("collector.intake.")]
+    asking = [cast("Any", module) for module in modules if vars(module).get("queries") is queries]
+    for module in asking:
+        module.queries = plain
+    real_writer.direct = give_no_directions
     try:
         yield
     finally:
-        real_service.queries, real_writer.direct = kept
+        for module in asking:
+            module.queries = queries
+        real_writer.direct = given
 
 
 async def give_no_directions(connection: Any, pushes: Any, results: Any, *, now_ms: int) -> Any:

@@ -9,6 +9,7 @@ import errno
 import os
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -34,9 +35,9 @@ class Killed(BaseException):
 class Strike(StrEnum):
     """What an armed disk does when its moment comes."""
 
-    KILL = "kill"
-    POWER = "power"
-    TORN = "torn"
+    KILL = "kill_in_mid_write"
+    POWER = "power_cut_in_mid_write"
+    TORN = "torn_write"
     EIO = "eio"
     EIO_LATE = "eio_late"
     """The commit reports an error although its bytes have reached the disk."""
@@ -48,10 +49,13 @@ AT_COMMIT = (Strike.TORN, Strike.EIO_LATE)
 class Disk:
     """One folder. `full`: the file system has no free block left but those of the ballast."""
 
-    def __init__(self, folder: Path, dice: Random) -> None:
+    def __init__(self, folder: Path, dice: Random, occurred: Counter[str] | None = None) -> None:
         self.folder = folder
+        self.occurred: Counter[str] = Counter() if occurred is None else occurred
         self.full = False
         self.was_struck = False
+        self.mark_is_old = False
+        """The mark was not written back before a power cut: it does not know all that the spool holds."""
         self.connections: list[FaultyConnection] = []
         self._dice = dice
         self._strike: Strike | None = None
@@ -110,7 +114,7 @@ class Disk:
             kept = self._dice.randrange((len(files[WAL]) - _WAL_HEAD) // _FRAME + 1)
             files[WAL] = files[WAL][: _WAL_HEAD + kept * _FRAME]
         if power and self._dice.random() < 0.5:
-            files.pop(MARK, None)
+            self.mark_is_old |= files.pop(MARK, None) != self._old_mark
             if self._old_mark is not None:
                 files[MARK] = self._old_mark
         self._torn = {}
@@ -170,6 +174,7 @@ class Disk:
 
     def _hit(self, strike: Strike | None) -> None:
         self._strike = None
+        self.occurred[str(strike)] += 1
         if strike in (Strike.EIO, Strike.EIO_LATE):
             self.was_struck = True
             raise failure("disk I/O error", sqlite3.SQLITE_IOERR)
@@ -180,10 +185,14 @@ class Disk:
             return
         if sql.startswith("INSERT INTO lines"):
             if self._room < rows:
-                raise failure("database or disk is full", sqlite3.SQLITE_FULL)
+                raise self._no_room()
             self._room -= rows
         elif (self.folder / BALLAST).exists():
-            raise failure("database or disk is full", sqlite3.SQLITE_FULL)
+            raise self._no_room()
+
+    def _no_room(self) -> sqlite3.OperationalError:
+        self.occurred["enospc"] += 1
+        return failure("database or disk is full", sqlite3.SQLITE_FULL)
 
 
 class FaultyConnection(sqlite3.Connection):

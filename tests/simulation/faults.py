@@ -30,6 +30,14 @@ def _on_the_disk(strike: Strike) -> Fault:
     return apply
 
 
+def _at_the_centre(trouble: str) -> Fault:
+    def strike(sim: "Simulation", machine: Machine) -> None:
+        del machine
+        sim.centre.trouble = trouble  # type: ignore[assignment]
+
+    return strike
+
+
 def outage(sim: "Simulation", machine: Machine) -> None:
     machine.link.up = False
     sim.later(sim.dice.uniform(0.2, 6), lambda: setattr(machine.link, "up", True))
@@ -45,9 +53,9 @@ def power_cut(sim: "Simulation", machine: Machine) -> None:
 
 def upgrade_in_mid_push(sim: "Simulation", machine: Machine) -> None:
     """The old agent is ended between the centre's taking a push and its answer; a newer one goes on."""
-    del sim
 
     def die() -> None:
+        sim.occurred["upgrade_in_mid_push"] += 1
         machine.version += 1
         machine.life.newer = True
         raise Killed(power=False)
@@ -65,13 +73,13 @@ def bit_rot(sim: "Simulation", machine: Machine) -> None:
     del sim
     machine.stop()
     machine.disk.rot()
-    machine.ledger.spoil()
+    machine.ledger.spoil(untold=machine.disk.mark_is_old)
 
 
 def truncation(sim: "Simulation", machine: Machine) -> None:
     machine.crash(sim.now_ms, power=True)
     machine.disk.truncate()
-    machine.ledger.spoil()
+    machine.ledger.spoil(untold=machine.disk.mark_is_old)
 
 
 def clock_back(sim: "Simulation", machine: Machine) -> None:
@@ -101,6 +109,7 @@ def cloned_disk(sim: "Simulation", machine: Machine) -> None:
     """Somebody copies the disk into a second PC, and both go on."""
     if len(sim.audit.machines_of(machine.station)) > 1:
         return
+    sim.occurred["cloned_disk"] += 1
     sim.disturb(machine, clone=True)
     sim.clone(machine)
 
@@ -112,6 +121,7 @@ def old_image(sim: "Simulation", machine: Machine) -> None:
     sim.disturb(machine)
 
     def put_back() -> None:
+        sim.occurred["old_image"] += 1
         machine.stop()
         machine.disk.put(image)
         machine.ledger.spoil()
@@ -156,6 +166,7 @@ def rewritten_history(sim: "Simulation", machine: Machine) -> None:
     """Somebody with the key of the station sends other lines under numbers that are stored already."""
     request = forged_history(sim, machine)
     if request is not None:
+        sim.occurred["rewritten_history"] += 1
         sim.disturb(machine)
         response = sim.centre.answer([request], sim.now_ms)[0]
         sim.expect_conflict(machine, response)
@@ -181,20 +192,13 @@ def collector_restored(sim: "Simulation", machine: Machine) -> None:
     backup, keys = sim.centre.tables.copy(), {each.life.who: each.key for each in sim.audit.machines}
 
     def restore() -> None:
+        sim.occurred["collector_restored"] += 1
         sim.restore(backup)
         for each in sim.audit.machines:
             if keys.get(each.life.who) is not each.key:  # the backup does not know this key: it is enrolled once more
                 sim.centre.tables.trust_anew(sim.numbers(each))
 
     sim.later(sim.dice.uniform(0.5, 9), restore)
-
-
-def _centre(trouble: str) -> Fault:
-    def strike(sim: "Simulation", machine: Machine) -> None:
-        del machine
-        sim.centre.trouble = trouble  # type: ignore[assignment]
-
-    return strike
 
 
 def long_absence(sim: "Simulation", machine: Machine) -> None:
@@ -249,11 +253,32 @@ FAULTS: Mapping[str, Fault] = {
     "upgrade_in_mid_push": upgrade_in_mid_push,
     "storm": storm,
     "long_absence": long_absence,
-    "collector_dies_before_commit": _centre("die before"),
-    "collector_dies_after_commit": _centre("die after"),
-    "collector_disk_full": _centre("disk full"),
+    "collector_dies_before_commit": _at_the_centre("collector_dies_before_commit"),
+    "collector_dies_after_commit": _at_the_centre("collector_dies_after_commit"),
+    "collector_disk_full": _at_the_centre("collector_disk_full"),
     "collector_restored": collector_restored,
 }
+AT_ONCE = frozenset(
+    {
+        "kill_agent",
+        "power_cut",
+        "bit_rot",
+        "truncation",
+        "clock_back",
+        "clock_forward",
+        "clock_frozen",
+        "clock_right",
+        "dead_battery",
+        "reinstall",
+        "revoked_key",
+        "poison",
+        "forged_batch",
+        "replayed",
+        "storm",
+        "long_absence",
+    }
+)
+"""These have happened when they are called. The others only lie in wait, and are counted where they strike."""
 RARE = frozenset(
     {
         "rewritten_history",

@@ -4,17 +4,18 @@ import gzip
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from nacl.signing import SigningKey
+
 from shared import signing
 from shared.wire.v1 import PATH, dump_line
 from tests.simulation.centre import Request
 from tests.simulation.machine import Machine
-from tests.simulation.signing import StandInKey
 
 if TYPE_CHECKING:
     from tests.simulation.run import Simulation
 
 
-def packed(machine: Machine, key: StandInKey, *, stream: str, first: int, head: bytes, count: int = 2) -> Request:
+def packed(machine: Machine, key: SigningKey, *, stream: str, first: int, head: bytes, count: int = 2) -> Request:
     """A push of invented events in the name of a machine's station, signed with `key`."""
     heartbeat = {"wall": 1, "mono": 0, "boot": machine.clock.boot, "spool": {"last": 1, "waiting": 0, "bytes": 0}}
     envelope = {"wire": 1, "station": machine.station, "stream": stream, "from": first, "head": head.hex()}
@@ -23,14 +24,14 @@ def packed(machine: Machine, key: StandInKey, *, stream: str, first: int, head: 
         for seq in range(first, first + count)
     ]
     body = gzip.compress(b"\n".join((dump_line(envelope | {"heartbeat": heartbeat}), *lines)) + b"\n", mtime=0)
-    header = signing.authorization(key, method="POST", path=PATH, station=machine.station, body=body)  # type: ignore[arg-type]
+    header = signing.authorization(key, method="POST", path=PATH, station=machine.station, body=body)
     return Request(body, {"Authorization": header})
 
 
 def impostor(sim: "Simulation", machine: Machine) -> Iterator[Request]:
     """Requests of somebody who lacks the station's key."""
     stream, head = sim.dice.randbytes(16).hex(), bytes(32)
-    foreign = packed(machine, StandInKey(sim.dice.randbytes(32)), stream=stream, first=1, head=head)
+    foreign = packed(machine, SigningKey(sim.dice.randbytes(32)), stream=stream, first=1, head=head)
     yield foreign
     yield Request(foreign.body, {})
     other = sim.dice.choice(sim.audit.machines)

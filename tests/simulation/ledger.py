@@ -49,11 +49,14 @@ class Ledger:
         self.promised[(*entry.place, entry.name)] = entry
         self.recorded[entry.name] = self.recorded.get(entry.name, 0) + 1
 
-    def spoil(self) -> None:
-        """The disk is damaged now: whatever was on it may be gone, if only it is told."""
+    def spoil(self, *, untold: bool = False) -> None:
+        """The disk is damaged now: whatever was on it may be gone, if only it is told.
+
+        `untold`: a power cut has just taken with it what would have told.
+        """
         self.spoilt = True
         for each in self.entries:
-            each.damaged += 1
+            each.damaged += 2 if untold else 1
 
     def copy(self) -> "Ledger":
         """The ledger of a cloned disk: the same past."""

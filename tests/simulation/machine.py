@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from nacl.signing import SigningKey
+
 from agent import uplink as uplink_module
 from agent.errors import SpoolError
 from agent.identity import Identity, Keeping
@@ -17,7 +19,6 @@ from tests.simulation.disk import Disk, Killed, Strike, use
 from tests.simulation.ledger import Ledger, WatchedSpool
 from tests.simulation.life import Life, MachineClock, probe_of
 from tests.simulation.network import Link
-from tests.simulation.signing import StandInKey
 
 RETENTION_DAYS = 12
 DRAIN_MS = (3_000, 45_000, 350_000, 700_000)
@@ -32,7 +33,7 @@ class Machine:
     """`station` as on the wire. `start_troubled` strikes while the agent starts."""
 
     station: str
-    key: StandInKey
+    key: SigningKey
     disk: Disk
     clock: MachineClock
     life: Life
@@ -61,10 +62,11 @@ class Machine:
                 self.disk.close()
                 return
             raise AgentFailedError(f"{self.station} does not start: {type(error).__name__}: {error}") from error
+        self.disk.mark_is_old = False
         self.spool.ledger, self.spool.truths = self.ledger, self.truths
         self.runner = Runner(self.spool, InlineLook)
         self.runner.add("journal", probe_of(self.life), ProbeSettings())
-        identity = Identity(self.station, "", "", self.key)  # type: ignore[arg-type]
+        identity = Identity(self.station, "", "", self.key)
         self.uplink = Uplink(identity, self.link, self.spool, self.runner.reports, 300, 30)
         self.uplink.keeping = Keeping(self.disk.folder)
         self.uplink.dice = Random(self.dice.getrandbits(32))

@@ -1,6 +1,7 @@
 """The way between station and centre: seeded, and as bad as a village's."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -10,7 +11,7 @@ from agent.transport import Response
 from tests.simulation.centre import Centre, Request
 
 LONGEST_DELAY_MS = 10 * 60_000
-PROXY_LIMIT_BYTES = 900
+PROXY_LIMIT_BYTES = 520
 ANSWERS = {
     "too_many": Response(429, b"slow down", 60.0),
     "server_error": Response(500, b"Internal Server Error"),
@@ -27,6 +28,10 @@ class Network:
     dice: Random
     now_ms: int = 0
     held: list[tuple[int, Request]] = field(default_factory=list)
+
+    @property
+    def occurred(self) -> Counter[str]:
+        return self.centre.occurred
 
     def arrive(self, now_ms: int) -> None:
         """Let what was held up until now reach the centre; nobody waits for these answers any more."""
@@ -53,14 +58,24 @@ class Link:
         del path
         request = Request(body, headers)
         if not self.up:
+            self.network.occurred["outage"] += 1
             raise LinkError
-        answer = self._send(request, self.trouble.pop(0) if self.trouble else "")
+        answer = self._send(request, self._next_trouble(request))
         if self.on_sent is not None:
             hook, self.on_sent = self.on_sent, None
             hook()
         if answer is None:
             raise LinkError
         return answer
+
+    def _next_trouble(self, request: Request) -> str:
+        """What befalls this request, empty for nothing."""
+        trouble = self.trouble.pop(0) if self.trouble else ""
+        if trouble == "small_proxy" and len(request.body) <= PROXY_LIMIT_BYTES:
+            return ""
+        if trouble and trouble != "raced":
+            self.network.occurred[trouble] += 1
+        return trouble
 
     def _send(self, request: Request, trouble: str) -> Response | None:
         network, centre, now_ms = self.network, self.network.centre, self.network.now_ms
@@ -71,7 +86,7 @@ class Link:
         if trouble in ("delay", "reorder"):
             network.held.append((now_ms + network.dice.randrange(1000, LONGEST_DELAY_MS), request))
             return None
-        if trouble == "small_proxy" and len(request.body) > PROXY_LIMIT_BYTES:
+        if trouble == "small_proxy":
             return Response(413, json.dumps({"type": "too-large"}).encode())
         if trouble == "cut_body":
             cut = request.body[: network.dice.randrange(len(request.body))]
@@ -91,6 +106,7 @@ class Link:
 
     def _rival(self, request: Request, now_ms: int) -> None:
         """Another replica takes the same request while the first is in mid-transaction."""
+        self.network.occurred["raced"] += 1
         rows = self.network.centre._rows
         self.network.centre.answer([request], now_ms)
         self.network.centre._rows = rows

@@ -7,35 +7,42 @@ seed gives the same run, byte for byte.
 import heapq
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from random import Random
 
+from nacl.signing import SigningKey
+
 from agent.spool import Limits
 from agent.transport import Response
-from shared import signing as real
 from shared.months import BEIJING
+from shared.signing import key_id
 from tests.simulation import disk
 from tests.simulation.audit import Audit, BrokenInvariantError, require
-from tests.simulation.centre import Centre, on_plain_tables
+from tests.simulation.centre import Centre, CentreBrokenError, on_plain_tables
 from tests.simulation.disk import Disk
-from tests.simulation.faults import FAULTS, RARE
+from tests.simulation.faults import AT_ONCE, FAULTS, RARE
 from tests.simulation.ledger import Ledger
 from tests.simulation.life import DAY_MS, Happening, Life, MachineClock
 from tests.simulation.machine import RETENTION_DAYS, AgentFailedError, Machine, folder_of
 from tests.simulation.network import Link, Network
-from tests.simulation.signing import StandInKey
 from tests.simulation.tables import BrokenRuleError, Tables
 
 DISTRICT = 510812
-STATIONS, DAYS, QUIET_DAYS = 5, 34, 4
+DAYS, QUIET_DAYS = 34, 4
+STATIONS = (3, 4, 5, 5, 5, 6, 6) * 4 + (24,)
+"""How many stations a seed may have."""
 ROOMY, TIGHT = 8 << 20, 1 << 20
 """Bytes a spool may have: tight leaves the least there is for the lines."""
 BEGIN_MS = int(datetime(2026, 9, 12, tzinfo=BEIJING).timestamp() * 1000)
 RAM = Path("/dev/shm")  # noqa: S108 - a folder of its own is made below it
+
+
+BROKEN = (BrokenInvariantError, AgentFailedError, BrokenRuleError, CentreBrokenError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class Verdict:
     station_days: int
     broken: str = ""
     story: tuple[str, ...] = ()
+    occurred: Counter[str] = field(default_factory=Counter)
+    """How often each kind of fault truly happened."""
 
 
 class Simulation:
@@ -57,15 +66,16 @@ class Simulation:
         self.now_ms = BEGIN_MS + self.dice.randrange(DAY_MS)
         self.day = 0
         self.story: list[str] = []
-        self.audit = Audit(Centre(lambda *_: None).tables)
-        self.centre = Centre(self.audit.commit, self.now_ms, self.audit.tables)
+        self.occurred: Counter[str] = Counter()
+        self.audit = Audit(Tables())
+        self.centre = Centre(self.audit.commit, self.now_ms, self.audit.tables, occurred=self.occurred)
         self.network = Network(self.centre, self.dice, self.now_ms)
         self._folder = folder
         self._later: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._rates = self._draw_rates()
         self._busy = self.dice.choice((0.7, 1.2, 2.5))
-        for number in range(1, STATIONS + 1):
+        for number in range(1, self.dice.choice(STATIONS) + 1):
             self._add(f"{DISTRICT}/{number}")
 
     def run(self) -> int:
@@ -92,10 +102,10 @@ class Simulation:
 
     def enrol(self, machine: Machine) -> None:
         """A new key, the station's only valid one from now on."""
-        machine.key = StandInKey(self.dice.randbytes(32))
+        machine.key = SigningKey(self.dice.randbytes(32))
         self.revoke(machine)
-        public = machine.key.verify_key
-        self.centre.tables.keys[self.numbers(machine)][real.key_id(public)] = (public, None)
+        public = bytes(machine.key.verify_key)
+        self.centre.tables.keys[self.numbers(machine)][key_id(public)] = (public, None)
         self.centre.tables.trust_anew(self.numbers(machine))
         self.audit.holders.pop(machine.station, None)
 
@@ -135,7 +145,7 @@ class Simulation:
             detail = f"{machine.station}: other lines under stored numbers got {response.status} {response.body[:80]!r}"
             require(response.status == 409, "another history is evidence", detail)
 
-    def _add(self, station: str, ledger: Ledger | None = None, key: StandInKey | None = None) -> Machine:
+    def _add(self, station: str, ledger: Ledger | None = None, key: SigningKey | None = None) -> Machine:
         number = len(self.audit.machines)
         own = Random(self.dice.getrandbits(64))
         life = Life(f"{station}:{number}", own, self._tell)
@@ -143,8 +153,8 @@ class Simulation:
         limits = Limits(self.dice.choice((ROOMY, ROOMY, ROOMY, TIGHT)), RETENTION_DAYS, ballast_bytes=4096)
         machine = Machine(
             station=station,
-            key=key or StandInKey(own.randbytes(32)),
-            disk=Disk(folder_of(self._folder, number), own),
+            key=key or SigningKey(own.randbytes(32)),
+            disk=Disk(folder_of(self._folder, number), own, self.occurred),
             clock=clock,
             life=life,
             link=Link(self.network),
@@ -218,6 +228,7 @@ class Simulation:
         for name, rate in self._rates.items():
             if rate and self.dice.random() < rate:
                 self.story.append(f"day {self.day} {machine.life.who} {name}")
+                self.occurred[name] += name in AT_ONCE
                 FAULTS[name](self, machine)
 
     def _arrive(self, at_ms: int) -> None:
@@ -255,7 +266,8 @@ def run_seed(seed: int) -> Verdict:
         simulation = Simulation(seed, Path(where))
         stack.callback(simulation.close)
         try:
-            return Verdict(seed, simulation.run())
-        except (BrokenInvariantError, AgentFailedError, BrokenRuleError) as error:
+            return Verdict(seed, simulation.run(), occurred=simulation.occurred)
+        except BROKEN as error:
             days = simulation.day * len(simulation.audit.machines)
-            return Verdict(seed, days, f"day {simulation.day}: {error}", tuple(simulation.story))
+            broken = f"day {simulation.day}: {error}"
+            return Verdict(seed, days, broken, tuple(simulation.story), simulation.occurred)

@@ -63,6 +63,12 @@ def stream_of(row: dict[str, Any]) -> StreamKey:
 class Queries:
     """Stands where `collector.intake.service` looks for its SQL."""
 
+    async def get_public_key(
+        self, connection: Transaction, district_id: int, station_id: int, key_id: str
+    ) -> bytes | None:
+        known = connection.tables.keys.get((district_id, station_id), {}).get(key_id)
+        return None if known is None else known[0]
+
     async def list_known(self, connection: Transaction, wanted: Collection[StationKey]) -> dict[StationKey, Known]:
         found = {}
         for station in sorted(wanted):
