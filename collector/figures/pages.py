@@ -32,6 +32,7 @@ _COLUMNS = (
     msgid("修复用时（小时）"),
     msgid("重复故障"),
 )
+_PRESENCE = (msgid("可用率"), msgid("数据覆盖率"))
 
 Span = tuple[int, int]
 
@@ -83,12 +84,20 @@ async def figures_file(
     translate = renderer_of(request).gettext(request)
     text = io.StringIO()
     sheet = csv.writer(text)
-    sheet.writerow([translate(word) for word in (BY_WORDS[table.by], *_COLUMNS)])
+    presence = _PRESENCE if table.by is By.TOWNSHIP else ()
+    sheet.writerow([translate(word) for word in (BY_WORDS[table.by], *_COLUMNS, *presence)])
     for line in table.lines:
         sums = line.sums
-        share = "" if sums.local_share is None else f"{sums.local_share:.1%}"
-        figures = (sums.faults, sums.decided, sums.local, share, _hours(sums.answer_ms), _hours(sums.repair_ms))
-        sheet.writerow([_harmless(translate(line.label)), *figures, sums.repeated])
+        figures = (
+            sums.faults,
+            sums.decided,
+            sums.local,
+            _percent(sums.local_share),
+            _hours(sums.answer_ms),
+            _hours(sums.repair_ms),
+        )
+        seen = () if line.presence is None else (_percent(line.presence.share), _percent(line.presence.coverage))
+        sheet.writerow([_harmless(translate(line.label)), *figures, sums.repeated, *seen])
     name = quote(f"{visitor.district}故障统计{period}.csv")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
@@ -106,6 +115,7 @@ async def _make(request: Request, visitor: Visitor, asked: Asked, period: str) -
             asked.group,
             period=_bounds(period, zone),
             before=_bounds(_before(period), zone),
+            now_ms=centre.now_ms,
             township_id=visitor.township_id,
         )
 
@@ -137,6 +147,10 @@ def _offered(now_ms: int, zone: ZoneInfo) -> list[str]:
     while len(months) < _MONTHS_OFFERED:
         months.append(previous_month(months[-1]))
     return [str(year), str(year - 1), *map(month_text, months)]
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
 
 
 def _hours(ms: int | None) -> str:

@@ -17,6 +17,8 @@ from collector.tickets.queries import NewTicket, Ticket
 from collector.tickets.routing import Step
 from collector.tickets.service import share_below_centre
 from collector.tickets.words import Action, TicketState
+from collector.timeline import queries as timeline
+from collector.timeline.presence import Presence, Stretch
 from tests.clocks import ManualClock
 from tests.office import Office, hear, open_office, probe, write
 
@@ -103,7 +105,7 @@ def table(office: Office, by: By, **more: Any) -> Table:
 
     async def make(connection: Connection) -> Table:
         return await service.make_table(
-            connection, office.district.district_id, by, period=period, before=before, **more
+            connection, office.district.district_id, by, period=period, before=before, now_ms=office.now_ms, **more
         )
 
     return write(office.url, make)
@@ -135,6 +137,38 @@ def test_the_headline_is_the_one_of_the_overview(office: Office) -> None:
 )
 def test_lines_are_grouped(office: Office, by: By, lines: list[tuple[str, int, int | None]]) -> None:
     assert [(line.label, line.sums.faults, line.count) for line in table(office, by).lines] == lines
+
+
+def test_a_township_is_there_when_its_stations_are_and_little_knowledge_is_not_shown(office: Office) -> None:
+    begin_ms = office.now_ms - 72 * HOUR
+
+    async def lived(connection: Connection) -> None:
+        aiguo, hongxing, hongyan = (
+            office.district.stations[each] for each in (AIGUO, "宝轮镇 红星村", "大石镇 红岩村")
+        )
+        rows = [
+            (aiguo, 0, 60, Presence.UP),
+            (aiguo, 60, 72, Presence.DOWN),
+            (hongxing, 0, None, Presence.UP),
+            (hongyan, 0, 54, Presence.UNKNOWN),
+            (hongyan, 54, None, Presence.UP),
+        ]
+        stretches = [
+            Stretch(station, begin_ms + a * HOUR, None if b is None else begin_ms + b * HOUR, presence, True)
+            for station, a, b, presence in rows
+        ]
+        await timeline.add_stretches(connection, office.district.district_id, stretches)
+
+    write(office.url, lived)
+    baolun, dashi = (line.presence for line in table(office, By.TOWNSHIP).lines)
+    assert baolun is not None
+    assert dashi is not None
+    assert (baolun.share, baolun.coverage, baolun.is_enough) == (132 / 144, 1.0, True)
+    assert (dashi.share, dashi.coverage, dashi.is_enough) == (1.0, 0.25, False)
+    with office.signed_in("主任") as browser:
+        page = browser.get("/figures").text
+    assert "91.7%" in page
+    assert page.count("资料不足") == 1
 
 
 def test_one_township_sees_its_own(office: Office) -> None:
