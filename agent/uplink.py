@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from agent.errors import LinkError
 from agent.identity import Identity, Keeping, has_next_key
+from agent.proving import Prover
 from agent.rotation import rotate
 from agent.spool import Batch, Spool
 from agent.transport import Response, Transport
@@ -28,6 +29,7 @@ from shared.wire.v1 import (
     Answer,
     Envelope,
     Heartbeat,
+    Pledge,
     ProbeReport,
     SpoolReport,
     Trust,
@@ -58,6 +60,7 @@ class Uplink:
     heed: Callable[[Answer, Instant], None] = lambda _answer, _now: None
     """What else is done with an answer that is surely the centre's: settings and commands (`agent/directions.py`)."""
     keeping: Keeping = field(default_factory=Keeping)
+    _prover: Prover = field(default_factory=Prover)
     _heartbeat_due_ms: int = 0
     _waiting_since_ms: int | None = None
     _not_before_ms: int = 0
@@ -78,17 +81,20 @@ class Uplink:
         # and the centre says who sends the past when.
         lines = 0 if self._failures else self._max_events
         batch = self.spool.batch(max_lines=lines, max_bytes=MAX_BATCH_BYTES)
-        body = gzip.compress(self._body(batch, now), compresslevel=6, mtime=0)
-        header = signing.authorization(
-            self.identity.key, method="POST", path=PATH, station=self.identity.station, body=body
-        )
+        pledge = self._pledge(batch, now)
+        body = gzip.compress(self._body(batch, pledge, now), compresslevel=6, mtime=0)
+        header = self._prover.authorize(self.identity, body)
         headers = {"Authorization": header, "Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
         try:
             response = self.transport.post(PATH, body, headers)
         except LinkError as error:
             self._back_off(now, str(error), None)
             return False
-        return self._take(response, batch, body, now)
+        return self._take(response, batch, pledge, body, now)
+
+    def _pledge(self, batch: Batch, now: Instant) -> Pledge | None:
+        head = self.spool.chain_at(batch.stream, batch.last) if batch.lines else None
+        return self._prover.pledge(self.identity, batch, head, now)
 
     def _is_due(self, now: Instant) -> bool:
         if now.mono_ms >= self._heartbeat_due_ms:
@@ -100,7 +106,7 @@ class Uplink:
             self._waiting_since_ms = now.mono_ms
         return now.mono_ms - self._waiting_since_ms >= self.flush_s * 1000
 
-    def _body(self, batch: Batch, now: Instant) -> bytes:
+    def _body(self, batch: Batch, pledge: Pledge | None, now: Instant) -> bytes:
         depth = self.spool.depth()
         heartbeat = Heartbeat(
             wall=now.wall_ms,
@@ -122,11 +128,14 @@ class Uplink:
             heartbeat=heartbeat,
             lease=self.keeping.lease,
             trust=self.keeping.trust,
+            pledge=pledge,
         )
         first = dump_line(envelope.model_dump(by_alias=True, exclude_defaults=True) | {"wire": 1})
         return b"\n".join((first, *batch.lines)) + b"\n"
 
-    def _take(self, response: Response, batch: Batch, request: bytes, now: Instant) -> bool:
+    def _take(self, response: Response, batch: Batch, pledge: Pledge | None, request: bytes, now: Instant) -> bool:
+        if response.status == 401 and _problem(response).endswith("bad-signature"):
+            self._prover.refuse()
         if response.status != 200:
             # What comes over a connection that met no clock may be forged until the centre's signature says otherwise.
             if response.valid_ms is None:
@@ -142,6 +151,7 @@ class Uplink:
             self._back_off(now, "the clock is wrong and the answer does not prove itself", None)
             return False
         self._keep(answer)
+        self._prover.keep(pledge, batch.stream, answer.stored, now)
         self._acknowledge(answer, batch, now)
         if NEW_KEY in answer.want:
             self._rotate()

@@ -9,6 +9,7 @@ from collector.areas import queries as areas
 from collector.centre import Centre
 from collector.db import presence
 from collector.faults import service as faults
+from collector.intake import pledging
 from collector.job_runner import Job
 from collector.people import queries as people
 from collector.storage import service as storage
@@ -30,6 +31,7 @@ def list_jobs(centre: Centre, ready_since: ReadySince) -> list[Job]:
         Job("usage.fold", settings.fold_every_s, lambda _: fold_usage(centre)),
         Job("faults.judge", settings.judge_every_s, lambda _: judge_faults(centre, ready_since)),
         Job("alerts.send", 2, lambda _: send_alerts(centre)),
+        Job("intake.pledges", 300, lambda _: check_pledges(centre)),
         Job("people.tidy", 3600, lambda _: tidy_people(centre)),
         Job("storage.retention", 86_400, lambda _: drop_old_events(centre)),
     ]
@@ -92,6 +94,12 @@ async def send_alerts(centre: Centre) -> None:
     for each in districts:
         while await alerts.send(centre.database, each.district_id, channels=channels, now_ms=centre.now_ms):
             pass
+
+
+async def check_pledges(centre: Centre) -> None:
+    """Hold the stations' own signatures against their records, and miss those that do not come."""
+    await pledging.check_pledges(centre.database, now_ms=centre.now_ms)
+    await pledging.tell_unproven(centre.database, now_ms=centre.now_ms)
 
 
 async def tidy_people(centre: Centre) -> None:

@@ -8,7 +8,7 @@ from nacl.signing import SigningKey
 from collector.errors import SetupError
 from collector.files import replace_file
 from collector.tls import Folder, fingerprint, list_authorities, read_standing
-from shared import signing
+from shared import signing, tags
 from shared.wire.v1 import Trust
 
 _KEY = "centre.key"
@@ -36,6 +36,10 @@ class Seal:
     def fingerprint(self) -> str:
         """What an operator types after the code, empty where the centre has no authority of its own."""
         return fingerprint(self.trust.authorities[0]) if self.trust else ""
+
+    def secret_with(self, station_key: bytes) -> bytes:
+        """What the holder of this public key and the centre alone can derive. Raises BadSignature for no key at all."""
+        return tags.centre_secret(self._key, station_key)
 
     def prove(self, *, station: str, request: bytes, answer: bytes) -> str:
         """Value of the header that shows this answer to be the centre's own."""

@@ -8,8 +8,8 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
@@ -29,8 +29,7 @@ class BadSignature(Exception):  # noqa: N818 - the fact itself, as callers read 
     """The request does not carry a valid signature; enrol the station again if this lasts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """Who a request says it comes from. `station` is `district/station`, `key_id` 16 hex digits."""
 
     algorithm: str
@@ -52,16 +51,24 @@ def authorization(key: SigningKey, *, method: str, path: str, station: str, body
     """Value of the `Authorization` header for one request."""
     name = key_id(bytes(key.verify_key))
     signature = key.sign(_canonical(method, path, station, name, body)).signature
-    text = base64.b64encode(signature).decode("ascii")
-    return f'Yuanjiao alg="{ALGORITHM}", station="{station}", key="{name}", sig="{text}"'
+    return claim_text(Claim(ALGORITHM, station, name, signature))
 
 
-def read_claim(header: str | None) -> Claim:
-    """The claim in an `Authorization` header. Raises BadSignature when there is none that can be read."""
+def claim_text(claim: Claim) -> str:
+    """Value of the `Authorization` header that makes this claim."""
+    proof = base64.b64encode(claim.signature).decode("ascii")
+    return f'Yuanjiao alg="{claim.algorithm}", station="{claim.station}", key="{claim.key_id}", sig="{proof}"'
+
+
+def read_claim(header: str | None, algorithms: Collection[str] = (ALGORITHM,)) -> Claim:
+    """The claim in an `Authorization` header.
+
+    Raises BadSignature when there is none that can be read, or it is made by another than these algorithms.
+    """
     match = _HEADER.fullmatch(header or "")
     if match is None:
         raise BadSignature("the Authorization header is missing or not in the form Yuanjiao alg, station, key, sig")
-    if match["alg"] != ALGORITHM:
+    if match["alg"] not in algorithms:
         raise BadSignature(f"algorithm {match['alg']} is not known here; use {ALGORITHM}")
     try:
         signature = base64.b64decode(match["sig"], validate=True)
@@ -89,7 +96,7 @@ def check_answer(proof: str, centre_key: bytes, *, station: str, request: bytes,
         signature = base64.b64decode(proof, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadSignature("the proof is not base64") from error
-    _check(centre_key, _answer_text(station, request, answer), signature)
+    check_text(centre_key, _answer_text(station, request, answer), signature)
 
 
 def sign_trust(key: SigningKey, *, version: int, authorities: Sequence[str]) -> str:
@@ -99,7 +106,7 @@ def sign_trust(key: SigningKey, *, version: int, authorities: Sequence[str]) -> 
 
 def check_trust(signature: str, centre_key: bytes, *, version: int, authorities: Sequence[str]) -> None:
     """Raise BadSignature unless the centre itself names these authorities."""
-    _check(centre_key, _trust_text(version, authorities), bytes.fromhex(signature))
+    check_text(centre_key, _trust_text(version, authorities), bytes.fromhex(signature))
 
 
 def prove_key(new: SigningKey, *, station: str) -> str:
@@ -109,10 +116,11 @@ def prove_key(new: SigningKey, *, station: str) -> str:
 
 def check_key(proof: str, public_key: bytes, *, station: str) -> None:
     """Raise BadSignature unless whoever sent this public key holds its private half, for this station."""
-    _check(public_key, _key_text(station, public_key), bytes.fromhex(proof))
+    check_text(public_key, _key_text(station, public_key), bytes.fromhex(proof))
 
 
-def _check(public_key: bytes, text: bytes, signature: bytes) -> None:
+def check_text(public_key: bytes, text: bytes, signature: bytes) -> None:
+    """Raise BadSignature unless the holder of this key signed this very text."""
     try:
         VerifyKey(public_key).verify(text, signature)
     except (BadSignatureError, ValueError) as error:

@@ -4,7 +4,8 @@ Event key: `(district, station, stream, seq, month)`; `month` comes from the imm
 month that counts for reports is `booked_month`. A stream's `before` is where it stood before its last move: an upsert
 that expects another place changes nothing, which is the compare-and-set. `told` is how far the station said it had
 written when it left the stream, at `left_ms`; what lies between `stored` and that is its unknown tail. Every line is
-stored; `refused` says why one is not read further.
+stored; `refused` says why one is not read further. `unproven_ms`: since when a stream has lines that came with a tag
+and that no signature of the station covers yet. The newest pledge of a stream is `right` or not once it was checked.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table, Text
@@ -24,8 +25,24 @@ streams = Table(
     Column("told", BigInteger, nullable=False, server_default="0"),
     at("left_ms", nullable=True),
     at("opened_ms"),
+    at("unproven_ms", nullable=True),
     to_station(),
     postgresql_with={"fillfactor": 50},
+)
+
+pledges = Table(
+    "pledges",
+    metadata,
+    district(),
+    number("station_id"),
+    Column("stream", Hex, primary_key=True),
+    number("seq", primary=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("key_id", String(16), nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    at("received_ms"),
+    Column("right", Boolean, nullable=True),
+    to_station(),
 )
 
 events = Table(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, or_, select, tuple_, update
+from sqlalchemy import case, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db import dialect
@@ -162,9 +162,11 @@ async def move_streams(connection: AsyncConnection, rows: Sequence[dict[str, Any
 
 def _move_stream(connection: AsyncConnection) -> Any:
     fresh = dialect.insert(connection, streams)
+    began_ms = func.coalesce(streams.c.unproven_ms, fresh.excluded.unproven_ms)
+    unproven_ms = case((fresh.excluded.unproven_ms.is_not(None), began_ms))
     return fresh.on_conflict_do_update(
         index_elements=[streams.c.district_id, streams.c.station_id, streams.c.stream],
-        set_={name: fresh.excluded[name] for name in ("stored", "before", "head")},
+        set_={name: fresh.excluded[name] for name in ("stored", "before", "head")} | {"unproven_ms": unproven_ms},
         where=streams.c.stored == fresh.excluded.before,
     )
 

@@ -12,12 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from collector.centre import Centre
 from collector.errors import PushRefusedError
-from collector.intake import queries
+from collector.intake.keyring import Keyring
 from collector.intake.service import Received
 from collector.intake.unpacking import unpack
 from collector.intake.writer import Writer
 from shared import signing
-from shared.wire.v1 import MAX_PACKED_BYTES, PATH
+from shared.wire.v1 import MAX_PACKED_BYTES
 
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
@@ -28,12 +28,12 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class PushDoor:
-    """Takes pushes in. Public keys are cached; revocation is judged where the push is written."""
+    """Takes pushes in."""
 
     def __init__(self, centre: Centre, writer: Writer) -> None:
         self._centre = centre
         self._writer = writer
-        self._keys: dict[tuple[int, int, str], bytes] = {}
+        self._keyring = Keyring(centre)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one push: 200 after the commit, or problem+json."""
@@ -58,28 +58,13 @@ class PushDoor:
         # Before the body: on a slow link that takes a minute, and the heartbeat was stamped before it was sent.
         received_ms = self._centre.now_ms
         body = await read_body(receive, limit=MAX_PACKED_BYTES)
-        try:
-            claim = signing.read_claim(_authorization(scope["headers"]))
-            district_id, station_id = map(int, claim.station.split("/"))
-            key = await self._key(district_id, station_id, claim.key_id)
-            signing.verify(claim, key, method="POST", path=PATH, body=body)
-        except signing.BadSignature as error:
-            raise PushRefusedError(401, "bad-signature", str(error)) from error
+        claim = await self._keyring.check(_authorization(scope["headers"]), body)
         push = unpack(body)
         if push.envelope.station != claim.station:
             raise PushRefusedError(403, "wrong-station", "the envelope names another station than the signature")
-        return body, Received(district_id, station_id, claim.key_id, push, received_ms)
-
-    async def _key(self, district_id: int, station_id: int, key_id: str) -> bytes:
-        name = (district_id, station_id, key_id)
-        key = self._keys.get(name)
-        if key is None:
-            async with self._centre.database.read() as connection:
-                key = await queries.get_public_key(connection, *name)
-            if key is None:
-                raise PushRefusedError(401, "unknown-key", "this station and key are not known here; enrol it again")
-            self._keys[name] = key
-        return key
+        district_id, station_id = map(int, claim.station.split("/"))
+        is_signed = claim.algorithm == signing.ALGORITHM
+        return body, Received(district_id, station_id, claim.key_id, push, received_ms, is_signed=is_signed)
 
 
 async def read_body(receive: Receive, *, limit: int) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from collector.db.engine import Connection
 from collector.errors import PushRefusedError
-from collector.intake import queries
+from collector.intake import pledge_queries, queries
 from collector.intake.admission import Admission, admit, differs, last_seq
 from collector.intake.booking import book
 from collector.intake.leases import Entropy, Finding, Holder
@@ -15,7 +15,7 @@ from collector.intake.queries import Known, LinePlace, StationKey, StreamKey, St
 from collector.intake.unpacking import Push
 from shared import chain
 from shared.months import month_of
-from shared.wire.v1 import NEW_KEY, Answer, Pace
+from shared.wire.v1 import NEW_KEY, Answer, Pace, Pledge
 
 _CONFLICT = "this stream's history differs from what is stored here; hold it back and open a new stream"
 _REVOKED = "the key of this station is no longer valid; enrol it again with a new code"
@@ -27,6 +27,7 @@ class Received(NamedTuple):
     """A push whose signature has been checked. `received_ms` by the centre's clock.
 
     One that was `carried` here on a stick says nothing about how the station is now, nor how late its events come.
+    One that is not `is_signed` came with a tag, which proves its sender to this centre but to nobody else.
     """
 
     district_id: int
@@ -35,6 +36,7 @@ class Received(NamedTuple):
     push: Push
     received_ms: int
     carried: bool = False
+    is_signed: bool = True
 
     @property
     def station(self) -> StationKey:
@@ -64,6 +66,9 @@ class _Group:
     boots: dict[tuple[StationKey, str], dict[str, Any]] = field(default_factory=dict)
     told: dict[StreamKey, dict[str, Any]] = field(default_factory=dict)
     evidence: list[tuple[Received, str, str]] = field(default_factory=list)
+    pledges: dict[StreamKey, dict[str, Any]] = field(default_factory=dict)
+    unproven: set[StreamKey] = field(default_factory=set)
+    """Streams that end in lines no signature covers."""
 
 
 async def store(
@@ -80,6 +85,9 @@ async def store(
     lost = await _write_streams(connection, work, now_ms)
     await _write_events(connection, [pair for pair in work.taken if pair[0].stream not in lost], known)
     await _write_states(connection, work, now_ms)
+    pledges = [row for stream, row in work.pledges.items() if stream not in lost]
+    if pledges:
+        await pledge_queries.put_pledges(connection, pledges)
     return [_result(each, admissions.get(id(each)), work, lost=lost, now_ms=now_ms) for each in group]
 
 
@@ -188,7 +196,42 @@ def _take(work: _Group, received: Received) -> Admission:
         work.begun.setdefault(received.stream, stands.stored)
         work.streams[received.stream] = StreamRow(admission.stored, admission.head)
         work.taken.append((received, admission))
+        _note_proof(work.unproven, received)
+    if envelope.pledge is not None and admission.conflict is None:
+        _take_pledge(work, received, envelope.pledge)
     return admission
+
+
+def _note_proof(unproven: set[StreamKey], received: Received) -> None:
+    if received.is_signed:
+        unproven.discard(received.stream)
+    else:
+        unproven.add(received.stream)
+
+
+def _take_pledge(work: _Group, received: Received, pledge: Pledge) -> None:
+    """Keep the station's word on where its chain stands, if that is where we stand; its signature is checked later."""
+    stands = work.streams.get(received.stream)
+    if stands is None or stands.stored != pledge.seq:
+        return
+    head = bytes.fromhex(pledge.head)
+    if head != stands.head:
+        work.evidence.append(
+            (received, "pledge-differs", f"the chain pledged for line {pledge.seq} is not the one here")
+        )
+        return
+    work.unproven.discard(received.stream)
+    work.pledges[received.stream] = {
+        "district_id": received.district_id,
+        "station_id": received.station_id,
+        "stream": bytes.fromhex(received.push.envelope.stream),
+        "seq": pledge.seq,
+        "head": head,
+        "key_id": received.key_id,
+        "signature": bytes.fromhex(pledge.signature),
+        "received_ms": received.received_ms,
+        "right": None,
+    }
 
 
 async def _write_streams(connection: Connection, work: _Group, now_ms: int) -> set[StreamKey]:
@@ -199,7 +242,8 @@ async def _write_streams(connection: Connection, work: _Group, now_ms: int) -> s
         stands = work.streams[stream]
         key = {"district_id": district_id, "station_id": station_id, "stream": bytes.fromhex(name)}
         place = {"before": before, "stored": stands.stored, "head": stands.head}
-        rows.append(key | place | {"folded": 0, "opened_ms": now_ms})
+        unproven_ms = now_ms if stream in work.unproven else None
+        rows.append(key | place | {"folded": 0, "opened_ms": now_ms, "unproven_ms": unproven_ms})
     return set(work.begun) - await queries.move_streams(connection, rows)
 
 

@@ -93,10 +93,22 @@ class Heartbeat(Open):
     upgrade: UpgradeReport = Field(default_factory=UpgradeReport)
 
 
+class Pledge(Open):
+    """The station's own signature (128 hex digits) that its stream's chain stands at `head` after line `seq`.
+
+    Made with the key that the push names; the stream is the envelope's (`shared/tags.py`).
+    """
+
+    seq: Annotated[int, Field(ge=1, le=MOST)]
+    head: Hash
+    signature: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+
 class Envelope(Open):
     """First line of a push. `first` (on the wire: `from`) is the seq of the first event line, or the next one.
 
     `lease` is what the last answer gave, empty before the first; `trust` the version of `Trust` the station holds.
+    `pledge` comes now and then with pushes that carry a tag in place of a signature.
     """
 
     wire: Literal[1]
@@ -107,6 +119,7 @@ class Envelope(Open):
     heartbeat: Heartbeat
     lease: Lease = ""
     trust: Count = 0
+    pledge: Pledge | None = None
 
 
 class Event(Open):

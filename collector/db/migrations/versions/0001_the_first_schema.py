@@ -606,6 +606,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("district_id", "station_id", "key_id", name=op.f("pk_station_keys")),
     )
     op.create_table(
+        "pledges",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stream", sa.LargeBinary(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("received_ms", sa.BigInteger(), nullable=False),
+        sa.Column("right", sa.Boolean(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["district_id", "station_id"],
+            ["stations.district_id", "stations.station_id"],
+            name=op.f("fk_pledges_district_id_station_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", "stream", name=op.f("pk_pledges")),
+    )
+    op.create_table(
         "station_states",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -659,6 +677,7 @@ def upgrade() -> None:
         sa.Column("told", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("left_ms", sa.BigInteger(), nullable=True),
         sa.Column("opened_ms", sa.BigInteger(), nullable=False),
+        sa.Column("unproven_ms", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["district_id", "station_id"],
             ["stations.district_id", "stations.station_id"],

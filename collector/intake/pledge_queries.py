@@ -1,0 +1,106 @@
+"""Every SQL statement about pledges: the stations' own signatures over their chains."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from collector.db import dialect
+from collector.intake.models import pledges, streams
+from collector.stations.models import station_keys, station_states
+
+
+class PledgeRow(NamedTuple):
+    """A pledge that has not been checked, with the public key it must be made with."""
+
+    district_id: int
+    station_id: int
+    stream: str
+    seq: int
+    head: bytes
+    signature: bytes
+    public_key: bytes
+
+
+class Unproven(NamedTuple):
+    """A stream that goes on without its station's signature."""
+
+    district_id: int
+    station_id: int
+    stream: str
+    since_ms: int
+
+
+async def put_pledges(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep the newest pledge of each stream; `stream` as bytes. A stream that stands there has nothing unproven."""
+    await _PUT.run(connection, rows)
+    each = streams.c
+    statement = update(streams).where(
+        each.district_id == bindparam("district"),
+        each.station_id == bindparam("station"),
+        each.stream == bindparam("name"),
+        each.stored == bindparam("place"),
+        each.unproven_ms.is_not(None),
+    )
+    values = [
+        {
+            "district": row["district_id"],
+            "station": row["station_id"],
+            "name": row["stream"].hex(),
+            "place": row["seq"],
+        }
+        for row in rows
+    ]
+    await connection.execute(statement.values(unproven_ms=None), values)
+
+
+def _put_pledge(connection: AsyncConnection) -> Any:
+    fresh = dialect.insert(connection, pledges)
+    key = [pledges.c.district_id, pledges.c.station_id, pledges.c.stream]
+    changes = {each.name: fresh.excluded[each.name] for each in pledges.c if not each.primary_key}
+    return fresh.on_conflict_do_update(index_elements=key, set_=changes)
+
+
+_PUT = dialect.Hot(_put_pledge)
+
+
+async def list_unchecked(connection: AsyncConnection, *, limit: int) -> list[PledgeRow]:
+    each, keys = pledges.c, station_keys.c
+    same = (keys.district_id == each.district_id) & (keys.station_id == each.station_id) & (keys.key_id == each.key_id)
+    statement = (
+        select(each.district_id, each.station_id, each.stream, each.seq, each.head, each.signature, keys.public_key)
+        .join_from(pledges, station_keys, same)
+        .where(each.right.is_(None))
+        .limit(limit)
+    )
+    return [PledgeRow(*row) for row in await connection.execute(statement)]
+
+
+async def mark_checked(connection: AsyncConnection, rows: Collection[PledgeRow], *, right: bool) -> None:
+    """Say what came of checking these; one that has been followed by another meanwhile stays unchecked."""
+    each = pledges.c
+    key = tuple_(each.district_id, each.station_id, each.stream, each.seq)
+    places = [(row.district_id, row.station_id, row.stream, row.seq) for row in rows]
+    if places:
+        await connection.execute(update(pledges).where(key.in_(places)).values(right=right))
+
+
+async def list_unproven(connection: AsyncConnection, *, patience_ms: int) -> list[Unproven]:
+    """Streams whose station has been heard for so long after their first unproven line, and has pledged nothing."""
+    each, states = streams.c, station_states.c
+    same = (states.district_id == each.district_id) & (states.station_id == each.station_id)
+    statement = (
+        select(each.district_id, each.station_id, each.stream, each.unproven_ms)
+        .join_from(streams, station_states, same & (states.stream == each.stream))
+        .where(states.received_ms - each.unproven_ms > patience_ms)
+    )
+    return [Unproven(*row) for row in await connection.execute(statement)]
+
+
+async def begin_anew(connection: AsyncConnection, stream: Unproven, *, now_ms: int) -> None:
+    """Count a stream's unproven time from now, so that it is told of once in a while and not for ever."""
+    each = streams.c
+    place = (each.district_id == stream.district_id, each.station_id == stream.station_id)
+    mine = (*place, each.stream == stream.stream, each.unproven_ms == stream.since_ms)
+    await connection.execute(update(streams).where(*mine).values(unproven_ms=now_ms))
