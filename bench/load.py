@@ -1,7 +1,8 @@
-"""A load of signed pushes over kept-alive connections, as lean as Python can send it, from a core of its own."""
+"""A load of tagged pushes over kept-alive connections, as lean as Python can send it, from a core of its own."""
 
 import asyncio
 import gzip
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +10,14 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from shared import chain, signing
+from agent.proving import PLEDGE_MS
+from shared import chain, tags
+from shared.signing import key_id
 from shared.wire.v1 import PATH, dump_line
 
 BOOT = "b" * 32
+CENTRE = SigningKey(hashlib.sha256(b"a centre under load").digest())
+"""The centre's key in every bench, so that pushes can be made before it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class LoadStation:
-    """One station's next pushes, built and signed ahead of the clock."""
+    """One station's next pushes, built and tagged ahead of the clock, with a pledge every hour as agents make it."""
 
     name: str
     key: SigningKey
@@ -35,6 +40,11 @@ class LoadStation:
     seq: int = 1
     mono: int = 1_000_000
     head: bytes = chain.START
+    pledged: int = -PLEDGE_MS
+    secret: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.secret = tags.station_secret(self.key, bytes(CENTRE.verify_key))
 
     def build(self, events: int) -> bytes:
         """A whole HTTP request with one heartbeat and so many events of a usual shape."""
@@ -42,13 +52,23 @@ class LoadStation:
         heartbeat = {"wall": 1_790_000_000_000, "mono": self.mono, "boot": BOOT, "agent": "0.1.0"}
         heartbeat |= {"spool": {"last": self.seq + events, "waiting": events, "bytes": 200_000}, "probes": _PROBES}
         envelope = {"wire": 1, "station": self.name, "stream": self.stream, "from": self.seq, "head": self.head.hex()}
-        body = gzip.compress(b"\n".join((dump_line(envelope | {"heartbeat": heartbeat}), *lines)) + b"\n", 6, mtime=0)
-        header = signing.authorization(self.key, method="POST", path=PATH, station=self.name, body=body)
         self.seq += events
         self.head = chain.extend_all(self.head, lines)
+        envelope |= {"heartbeat": heartbeat, **self._pledge(events)}
+        body = gzip.compress(b"\n".join((dump_line(envelope), *lines)) + b"\n", 6, mtime=0)
+        name = key_id(bytes(self.key.verify_key))
+        header = tags.authorization(self.secret, key_id=name, method="POST", path=PATH, station=self.name, body=body)
         self.mono += 300_000
         head = f"POST {PATH} HTTP/1.1\r\nHost: centre\r\nAuthorization: {header}\r\nContent-Length: {len(body)}\r\n\r\n"
         return head.encode() + body
+
+    def _pledge(self, events: int) -> dict[str, Any]:
+        if not events or self.mono - self.pledged < PLEDGE_MS:
+            return {}
+        self.pledged = self.mono
+        seq, head = self.seq - 1, self.head.hex()
+        signature = tags.pledge(self.key, station=self.name, stream=self.stream, seq=seq, head=head)
+        return {"pledge": {"seq": seq, "head": head, "signature": signature}}
 
     def _event(self, seq: int) -> bytes:
         data: dict[str, Any] = {

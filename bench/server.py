@@ -1,10 +1,14 @@
 """The server under load: `centre` is the product without its periodic jobs, `bare` only reads the body."""
 
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import uvicorn
+from nacl.encoding import HexEncoder
 
+from bench.load import CENTRE
 from collector.app import create_app
 from collector.serving import calm_collection
 from collector.settings import Settings
@@ -26,7 +30,9 @@ async def bare(scope: Any, receive: Any, send: Any) -> None:
 
 def main() -> None:
     target, port = sys.argv[1:3]
-    app = bare if target == "bare" else create_app(Settings(), with_jobs=False)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "centre.key").write_bytes(CENTRE.encode(HexEncoder))
+        app = bare if target == "bare" else create_app(Settings(tls_dir=Path(folder)), with_jobs=False)
     calm_collection()
     http = DeadlineProtocol if app is not bare else "auto"
     uvicorn.run(app, port=int(port), http=http, access_log=False, log_level="warning", timeout_keep_alive=900)
