@@ -36,6 +36,7 @@ from agent.session.inbox import Inbox, read_sound
 from agent.session.listener import Listener, is_person
 from agent.settings import AgentSettings, direct, explain
 from agent.spool import Spool
+from agent.starts import count_start
 from agent.transport import Transport
 from agent.upgrade.launcher import SLOT_VARIABLE
 from agent.upgrade.upgrader import Upgrader, open_upgrader
@@ -71,6 +72,8 @@ class Agent:
     runner: Runner
     uplink: Uplink
     helpers: Helpers
+    starts: int
+    """How often it has started in a day, this time included."""
     upgrader: Upgrader
 
     def look(self, now: Instant) -> None:
@@ -113,7 +116,7 @@ def build(
         keeping=keeping,
     )
     upgrader = open_upgrader(settings.state_dir, os.environ.get(SLOT_VARIABLE), settings.upgrade, uplink)
-    agent = Agent(spool, runner, uplink, Helpers(), upgrader)
+    agent = Agent(spool, runner, uplink, Helpers(), count_start(settings.state_dir, now.wall_ms), upgrader)
     _take_directions(agent, settings, transport, plugins, threaded=look is Look)
     return agent
 
@@ -150,6 +153,7 @@ def _take_directions(
         "open_hours": list(now_in_force[0].open_hours),
         "settings": directed.report,
         "upgrade": agent.upgrader.report,
+        "starts": agent.starts,
     }
     uplink.heed = heed(directed, Commands(agent.spool, tools, threaded=threaded))
 

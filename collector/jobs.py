@@ -8,6 +8,7 @@ from collector.alerts.channels.base import Keys
 from collector.areas import queries as areas
 from collector.centre import Centre
 from collector.db import presence
+from collector.faults import pasts
 from collector.faults import service as faults
 from collector.intake import pledging
 from collector.job_runner import Job
@@ -29,6 +30,7 @@ def list_jobs(centre: Centre, ready_since: ReadySince) -> list[Job]:
     return [
         Job("storage.months", 3600, lambda _: make_months(centre)),
         Job("usage.fold", settings.fold_every_s, lambda _: fold_usage(centre)),
+        Job("faults.look_back", 900, lambda _: look_back(centre)),
         Job("faults.judge", settings.judge_every_s, lambda _: judge_faults(centre, ready_since)),
         Job("alerts.send", 2, lambda _: send_alerts(centre)),
         Job("intake.pledges", 300, lambda _: check_pledges(centre)),
@@ -54,6 +56,15 @@ async def make_months(centre: Centre) -> None:
 async def fold_usage(centre: Centre) -> None:
     """Turn new events into playbacks, stock, sessions and daily figures."""
     await usage.fold(centre.database, zone=centre.settings.zone, now_ms=centre.now_ms)
+
+
+async def look_back(centre: Centre) -> None:
+    """Look up what the books say of each station's last weeks, for the rules that judge weeks."""
+    async with centre.database.read() as connection:
+        districts = await areas.list_districts(connection)
+    for each in districts:
+        async with centre.database.write() as connection:
+            await pasts.look_back(connection, each.district_id, now_ms=centre.now_ms, zone=centre.settings.zone)
 
 
 async def judge_faults(centre: Centre, ready_since: ReadySince) -> None:

@@ -79,7 +79,8 @@ class UpgradeReport(Open):
 class Heartbeat(Open):
     """The newest state of everything on the station. Never spooled; stamped when it is sent.
 
-    `open_hours` are the station's (`shared/hours.py`), empty when it states none.
+    `open_hours` are the station's (`shared/hours.py`), empty when it states none. `starts` is how often the agent has
+    started within a day; None where it does not count.
     """
 
     wall: Milliseconds
@@ -91,6 +92,7 @@ class Heartbeat(Open):
     open_hours: list[str] = Field(default_factory=list)
     settings: SettingsReport = Field(default_factory=SettingsReport)
     upgrade: UpgradeReport = Field(default_factory=UpgradeReport)
+    starts: Count | None = None
 
 
 class Pledge(Open):

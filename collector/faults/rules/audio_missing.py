@@ -17,11 +17,13 @@ NAME = "audio_missing"
 
 
 def judge(view: View, _limits: Limits, _now_ms: int) -> Finding | None:
-    """Without a sound server (nobody has signed in on the PC) nothing can be told."""
-    audio = view.audio
-    if audio is None or not audio.server or audio.sink is None:
-        return STILL if view.is_open(NAME) else None
-    return None if audio.sink else Finding()
+    """Without a sound server (nobody has signed in on the PC) only the kernel can tell that a card is gone."""
+    audio, alsa = view.audio, view.alsa
+    if audio is not None and audio.server and audio.sink is not None:
+        return None if audio.sink else Finding()
+    if alsa is not None and not alsa.cards:
+        return Finding()
+    return STILL if view.is_open(NAME) else None
 
 
 RULE = Rule(
@@ -42,6 +44,7 @@ RULE = Rule(
             when_closed=True,
             when_open=True,
         ),
+        Sample(view=sample_view(alsa={"cards": []}), now_ms=SAMPLE_MS, when_closed=True, when_open=True),
         Sample(view=sample_view(audio={"server": False}), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
         Sample(
             view=sample_view(audio={"server": True, "sink": True}),

@@ -12,27 +12,34 @@ CASES = [
 ]
 
 
-def test_the_first_rules_are_all_there() -> None:
+def test_the_rules_are_all_there() -> None:
     assert set(RULES) == {
+        "agent_restarting",
         "audio_missing",
         "audio_muted_while_playing",
         "clock_wrong",
         "courseware_corrupt",
+        "courseware_missing",
+        "disk_failing",
         "disk_low",
         "display_disconnected",
         "download_stalled",
         "lamp_end_of_life",
         "link_unstable",
         "never_seen",
+        "no_use",
+        "player_failing",
         "probe_failing",
         "projector_error",
         "projector_left_on",
         "projector_unreachable",
         "satellite_silent",
         "silent_playback",
+        "spool_gap",
         "spool_stuck",
         "station_silent",
         "tamper",
+        "textfile_fault",
     }
 
 

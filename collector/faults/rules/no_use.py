@@ -1,0 +1,105 @@
+"""The station is open and its kit works, and yet nothing has been played and no session held for two weeks."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pydantic import Field
+
+from collector.faults.rules.base import (
+    SAMPLE_MS,
+    STILL,
+    Category,
+    Facts,
+    Finding,
+    Limits,
+    Past,
+    Rule,
+    Sample,
+    Severity,
+    Translate,
+    View,
+    sample_view,
+    when,
+)
+
+NAME = "no_use"
+_DAY_MS = 86_400_000
+_BROKEN = frozenset(
+    {
+        "audio_missing",
+        "disk_failing",
+        "display_disconnected",
+        "download_stalled",
+        "player_failing",
+        "projector_error",
+        "projector_unreachable",
+        "satellite_silent",
+        "silent_playback",
+    }
+)
+"""Faults that explain why nobody gathers: then they are the work to do."""
+
+
+class UseLimits(Limits):
+    """Opens when the last use was `days` ago."""
+
+    days: int = Field(default=14, ge=1, le=90)
+
+
+def judge(view: View, limits: UseLimits, now_ms: int) -> Finding | None:
+    """A new station counts from its first heartbeat. Only use closes it, not a fault found meanwhile."""
+    if view.past is None:
+        return STILL if view.is_open(NAME) else None
+    last_ms = max(view.past.used_ms or 0, view.first_received_ms)
+    since_ms = last_ms + limits.days * _DAY_MS
+    if now_ms < since_ms:
+        return None
+    if not view.is_open(NAME) and (view.is_playing or not view.expected_on or view.open & _BROKEN):
+        return None
+    return Finding({"days": limits.days, "last_ms": view.past.used_ms}, since_ms=since_ms)
+
+
+def fill(facts: Facts, translate: Translate) -> Mapping[str, str]:
+    last_ms = facts["last_ms"]
+    return {
+        "days": str(facts["days"]),
+        "last": translate("近三个月没有") if last_ms is None else when(last_ms, translate),
+    }
+
+
+def _used(days: int | None) -> View:
+    return sample_view(past=Past(used_ms=None if days is None else SAMPLE_MS - days * _DAY_MS))
+
+
+RULE = Rule(
+    name=NAME,
+    title="站点长期没有使用",
+    text="设备正常，但已有 {days} 天以上没有播放和学习，最近一次：{last}",
+    hint_plain="请按计划组织党员群众学习，播放一次课件；已经组织过、系统没有记到的，请用本机播放器播放或补填。",
+    hint_backbone="打电话问站点为什么没有开展学习：缺操作员的帮着放一次，不会操作的上门教；长期关门的报乡镇管理站。",
+    category=Category.OPERATOR,
+    severity=Severity.MINOR,
+    limits=UseLimits,
+    fill=fill,
+    judge=judge,
+    open_for_s=3600,
+    samples=(
+        Sample(view=_used(15), now_ms=SAMPLE_MS, when_closed=True, when_open=True),
+        Sample(view=_used(None), now_ms=SAMPLE_MS, when_closed=True, when_open=True),
+        Sample(
+            view=replace(_used(15), open=frozenset({"projector_error"})),
+            now_ms=SAMPLE_MS,
+            when_closed=False,
+            when_open=True,
+        ),
+        Sample(view=replace(_used(15), expected_on=False), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
+        Sample(view=sample_view(), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
+        Sample(
+            view=replace(_used(None), first_received_ms=SAMPLE_MS - 3 * _DAY_MS),
+            now_ms=SAMPLE_MS,
+            when_closed=False,
+            when_open=False,
+        ),
+        Sample(view=_used(13), now_ms=SAMPLE_MS, when_closed=False, when_open=False),
+    ),
+)
