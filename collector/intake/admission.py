@@ -35,9 +35,11 @@ def admit(*, first: int, head: bytes, lines: Sequence[bytes], stored: int, store
     expected, running, joined, is_gap = first, head, False, False
     for line in lines:
         admitted = read_line(line, expected)
-        is_gap = admitted.gap_head is not None
+        # What comes before a gap is only known where this push tells it.
+        is_told, is_gap = expected > first and not is_gap, admitted.gap_head is not None
         if admitted.upto > stored:
-            if not joined and not is_gap and running != stored_head:
+            proves = not is_gap or (is_told and expected == stored + 1)
+            if not joined and proves and running != stored_head:
                 return Admission((), stored, stored_head, conflict=stored)
             joined = True
             # A gap declared while the answer to its first lines was lost: those are stored, it stands for the rest.

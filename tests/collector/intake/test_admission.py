@@ -130,3 +130,11 @@ def test_a_gap_where_everything_is_stored_is_no_dispute() -> None:
     gap = line(4, "spool.gap", first=4, last=5, counts={"unreadable": 2}, head=chain.START.hex())
     admission = admit(first=4, head=HEADS[3], lines=[gap], stored=5, stored_head=HEADS[5])
     assert (admission.rows, admission.conflict) == ((), None)
+
+
+def test_a_gap_behind_lines_of_another_history_is_a_conflict() -> None:
+    gap = line(7, "spool.gap", first=7, last=9, counts={"unreadable": 3}, head=chain.START.hex())
+    mine = line(6, "note", title="another")
+    assert admit(first=6, head=HEADS[5], lines=[mine, gap], stored=6, stored_head=HEADS[6]).conflict == 6
+    right = admit(first=6, head=HEADS[5], lines=[*lines(6, 6), gap], stored=6, stored_head=HEADS[6])
+    assert (right.conflict, right.stored) == (None, 9)
