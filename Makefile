@@ -52,6 +52,7 @@ bench: setup ## the benchmarks, as lines of JSON; BENCH=intake runs one
 lock: $(INSTALLED) ## work the lock files out anew from pyproject.toml and package.json
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements.lock
 	@$(COMPILE) --group node -o requirements-node.lock
+	@$(COMPILE) --group fuzz -o requirements-fuzz.lock
 	@npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 
 deb: $(INSTALLED) ## the agent as a Debian package, in dist/

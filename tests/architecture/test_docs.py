@@ -193,7 +193,9 @@ def test_no_third_party_code_is_committed() -> None:
     assert {"node_modules/", ".venv/"} <= set(ignored)
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-node.lock", "package-lock.json"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "requirements-node.lock", "requirements-fuzz.lock", "package-lock.json"]
+)
 def test_a_lock_names_hashes_and_no_address(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
 
