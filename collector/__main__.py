@@ -100,6 +100,37 @@ def _rotate_keys(options: argparse.Namespace, settings: Settings) -> None:
     print("已下令：站点下次联系中心时换用新密钥，旧密钥一天后失效。")
 
 
+def _upgrade_add(options: argparse.Namespace, settings: Settings) -> None:
+    content, keys = setup.read_release(options.file, options.keys)
+    version = asyncio.run(setup.add_release(settings, district_id=options.district, content=content, keys=keys))
+    print(f"升级包 {version} 已收下" + ("，签名已核对。" if keys else "。没有给出 --keys，签名由站点自己核对。"))
+    print(f"先给几个站点试用：yuanjiao-collector upgrade offer {version} --station 站点编号")
+
+
+def _upgrade_offer(options: argparse.Namespace, settings: Settings) -> None:
+    count = asyncio.run(
+        setup.offer_release(
+            settings,
+            district_id=options.district,
+            version=options.version,
+            chosen=setup.Ring(options.station, options.township, everybody=options.all),
+            untried=options.untried,
+        )
+    )
+    print(f"版本 {options.version} 已发给{'全部' if options.all else f' {count} 个'}站点；它们会在六小时内自己取用。")
+
+
+def _upgrade_withdraw(options: argparse.Namespace, settings: Settings) -> None:
+    asyncio.run(setup.withdraw_release(settings, district_id=options.district, version=options.version))
+    print(f"版本 {options.version} 不再发放；已经换用的站点不受影响。")
+
+
+def _upgrade_list(options: argparse.Namespace, settings: Settings) -> None:
+    sheet = csv.writer(sys.stdout)
+    sheet.writerow(("station", "title", "running", "offered", "state"))
+    sheet.writerows(asyncio.run(setup.list_upgrades(settings, district_id=options.district)))
+
+
 def _link(options: argparse.Namespace, settings: Settings) -> None:
     print(asyncio.run(setup.make_link(settings, district_id=options.district, account=options.account)))
 
@@ -144,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("worker", help="只做定期工作（PostgreSQL，可多开）").set_defaults(run=_worker)
     commands.add_parser("migrate", help="升级数据库").set_defaults(run=_migrate)
     _add_upkeep(commands)
+    _add_upgrade(commands)
 
     codes = commands.add_parser("codes", help="为站点生成安装码（CSV）")
     codes.add_argument("--district", type=int, default=510802)
@@ -194,6 +226,34 @@ def _add_upkeep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     renew = commands.add_parser("renew", help="更新中心的 TLS 证书（运行中的中心每天自动检查）")
     renew.add_argument("--new-authority", action="store_true", help="预告并逐步换用新的根证书（约半年）")
     renew.set_defaults(run=_renew)
+
+
+def _add_upgrade(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    upgrade = commands.add_parser("upgrade", help="站点程序的升级包：收下、发放、查看进度")
+    acts = upgrade.add_subparsers(required=True, metavar="动作")
+
+    add = acts.add_parser("add", help="收下一个签过名的升级包")
+    add.add_argument("file", type=Path, help=".release 文件")
+    add.add_argument("--keys", type=Path, help="发行公钥文件（release_keys.toml）；给出则核对签名")
+    add.set_defaults(run=_upgrade_add)
+
+    offer = acts.add_parser("offer", help="发给一些站点试用，或发给全部")
+    offer.add_argument("version")
+    whom = offer.add_mutually_exclusive_group(required=True)
+    whom.add_argument("--station", action="append", default=[], help="站点编号，例如 510802/17；可以写多次")
+    whom.add_argument("--township", help="一个乡镇的全部站点")
+    whom.add_argument("--all", action="store_true", help="全部站点")
+    offer.add_argument("--untried", action="store_true", help="没有站点试用过也发给全部")
+    offer.set_defaults(run=_upgrade_offer)
+
+    withdraw = acts.add_parser("withdraw", help="不再发放")
+    withdraw.add_argument("version")
+    withdraw.set_defaults(run=_upgrade_withdraw)
+
+    listing = acts.add_parser("list", help="每个站点在用的版本和升级进度（CSV）")
+    listing.set_defaults(run=_upgrade_list)
+    for each in (add, offer, withdraw, listing):
+        each.add_argument("--district", type=int, default=510802)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from collector.overview import pages as overview
 from collector.overview import station_pages
 from collector.people import pages as people
 from collector.people.access import require_declared
+from collector.releases import routes as releases
 from collector.seal import load_seal
 from collector.settings import Settings
 from collector.stations import routes as enrolment
@@ -32,9 +33,22 @@ from collector.usage import pages as usage
 from collector.web.shell import fit_shell
 from shared.clock import Clock, SystemClock
 from shared.wire.directions import SETTINGS_PATH
+from shared.wire.releases import PAYLOAD_PATH, RELEASE_PATH
 from shared.wire.v1 import ENROL_PATH, PATH, ROTATE_PATH, TRUST_PATH
 
-MACHINE = frozenset({ENROL_PATH, ROTATE_PATH, TRUST_PATH, SETTINGS_PATH, "/healthz", "/readyz", "/openapi.json"})
+MACHINE = frozenset(
+    {
+        ENROL_PATH,
+        ROTATE_PATH,
+        TRUST_PATH,
+        SETTINGS_PATH,
+        RELEASE_PATH,
+        PAYLOAD_PATH,
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+    }
+)
 
 
 class CentreApp(FastAPI):
@@ -74,7 +88,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
     app.state.writer = writer
     app.state.jobs = jobs
     fit_shell(app, public_url=settings.public_url, zone=settings.zone)
-    for part in (enrolment, directions, health, people, overview, station_pages, tickets, usage, figures):
+    for part in (enrolment, directions, releases, health, people, overview, station_pages, tickets, usage, figures):
         app.include_router(part.router)
     require_declared(app, machine=MACHINE)
     return app

@@ -9,6 +9,7 @@ from collector.directions import models as _directions
 from collector.faults import models as _faults
 from collector.intake import models as _intake
 from collector.people import models as _people
+from collector.releases import models as _releases
 from collector.stations import models as _stations
 from collector.tickets import models as _tickets
 from collector.timeline import models as _timeline
@@ -23,6 +24,7 @@ DOMAINS = (
     _intake,
     _numbers,
     _people,
+    _releases,
     _stations,
     _tickets,
     _timeline,

@@ -22,6 +22,7 @@ from collector.migrate import migrate
 from collector.people import queries as people
 from collector.people import service as accounts
 from collector.people.queries import Role
+from collector.releases import service as releases
 from collector.seal import load_seal, make_key
 from collector.settings import Settings
 from collector.stations import queries as stations
@@ -30,6 +31,7 @@ from collector.stations.register import plant_register
 from collector.stations.service import new_code
 from shared.bundle import RECEIPT_SUFFIX
 from shared.clock import wall_ms
+from shared.release import BadRelease, ReleaseKeys, read_keys
 
 PEOPLE_COLUMNS = ("name", "role", "township", "station", "phone", "email", "webhook")
 
@@ -108,6 +110,69 @@ async def order_rotation(settings: Settings, *, district_id: int, station: str |
         found = None if station is None else await _require_station(connection, station)
         number = None if found is None else found.station_id
         await decide.order_rotation(connection, found.district_id if found else district_id, number, now_ms=wall_ms())
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Who gets a release: stations by their name on the wire, those of a township, or everybody."""
+
+    stations: Sequence[str]
+    township: str | None
+    everybody: bool
+
+
+def read_release(file: Path, keys: Path | None) -> tuple[bytes, ReleaseKeys | None]:
+    """What a release's file holds, and the release keys to check it with. Raises BadInputError."""
+    try:
+        content, trusted = file.read_bytes(), None if keys is None else read_keys(keys)
+    except OSError as error:
+        raise BadInputError(f"读不到升级包 {file}：{error.strerror}") from error
+    except BadRelease as error:
+        raise BadInputError(str(error)) from error
+    if keys is not None and trusted is None:
+        raise BadInputError(f"没有发行公钥文件 {keys}。请核对文件名。")
+    return content, trusted
+
+
+async def add_release(settings: Settings, *, district_id: int, content: bytes, keys: ReleaseKeys | None) -> str:
+    """Take a release in, signatures checked where keys are given. Returns its version."""
+    async with _opened(settings) as database, database.write() as connection:
+        manifest = await releases.add(connection, district_id, content, keys=keys, now_ms=wall_ms())
+    return manifest.version
+
+
+async def offer_release(settings: Settings, *, district_id: int, version: str, chosen: Ring, untried: bool) -> int:
+    """Offer a release. Returns to how many stations, 0 for all."""
+    async with _opened(settings) as database, database.write() as connection:
+        ring = None if chosen.everybody else await _list_ring(connection, district_id, chosen)
+        await releases.offer(connection, district_id, version, ring, now_ms=wall_ms(), untried=untried)
+    return len(ring or ())
+
+
+async def _list_ring(connection: Connection, district_id: int, chosen: Ring) -> list[int]:
+    if chosen.township is None:
+        return [(await _require_station(connection, each)).station_id for each in chosen.stations]
+    every = await stations.list_stations(connection, district_id)
+    ring = [each.station_id for each in every if each.township == chosen.township]
+    if not ring:
+        raise NotFoundError(f"没有找到乡镇 {chosen.township}，或它没有站点。")
+    return ring
+
+
+async def withdraw_release(settings: Settings, *, district_id: int, version: str) -> None:
+    async with _opened(settings) as database, database.write() as connection:
+        await releases.withdraw(connection, district_id, version, now_ms=wall_ms())
+
+
+async def list_upgrades(settings: Settings, *, district_id: int) -> list[tuple[str, ...]]:
+    """Station, title, running and offered version, and in words where it stands."""
+    database = Database(settings.database)
+    try:
+        async with database.read() as connection:
+            rows = await releases.list_progress(connection, district_id)
+    finally:
+        await database.close()
+    return [(each.station.wire_name, each.station.title, each.running, each.offered, each.words) for each in rows]
 
 
 async def _require_station(connection: Connection, wire_name: str) -> stations.Station:

@@ -13,7 +13,7 @@ from agent.identity import Identity
 from agent.transport import Response
 from agent.upgrade.pointer import Place
 from shared import signing
-from shared.release import MAX_HEADER_BYTES, SUFFIX, BadRelease, Header, read_header
+from shared.release import MAX_HEADER_BYTES, SUFFIX, BadRelease, Header, read_header, read_version
 from shared.wire.releases import RELEASE_PATH, ReleaseAnswer
 
 PIECE_BYTES = 32 * 1024
@@ -32,16 +32,21 @@ class Offer:
     header: Header
 
 
-def ask(get: Get, identity: Identity) -> Offer | None:
-    """What the centre offers this station; None for nothing. Raises LinkError; BadRelease for what makes no sense."""
-    response = get(RELEASE_PATH, _signed(identity, RELEASE_PATH))
+def ask(get: Get, identity: Identity, running: str) -> Offer | None:
+    """What the centre offers this station that is newer than the version it runs; None for nothing.
+
+    Raises LinkError; BadRelease for what makes no sense.
+    """
+    response = get(RELEASE_PATH, {**_signed(identity, RELEASE_PATH), "If-None-Match": f'"{running}"'})
     if response.status != 200 or len(response.body) > 2 * MAX_HEADER_BYTES:
         return None
     try:
         answer = ReleaseAnswer.model_validate_json(response.body)
     except ValidationError as error:
         raise BadRelease from error
-    return Offer(answer.offer, read_header(answer.header.encode()))
+    header = read_header(answer.header.encode())
+    newer = read_version(header.manifest.version) > read_version(running)
+    return Offer(answer.offer, header) if newer else None
 
 
 def partial(place: Place, sha256: str) -> Path:

@@ -180,7 +180,7 @@ class Upgrader:
         if self.around.get is None:
             return
         self._ask_ms = now.mono_ms + round(self.dice.uniform(0.9, 1.1) * self.ask_every_s * 1000)
-        offer = ask(self.around.get, self.around.identity())
+        offer = ask(self.around.get, self.around.identity(), running.version)
         tidy(self.place, "" if offer is None else offer.header.manifest.sha256)
         if offer is None:
             self.report = UpgradeReport()

@@ -1,8 +1,9 @@
 """How a station hears of a newer agent, and fetches it.
 
-It asks now and then with `GET /api/v1/release`, signed like a push over an empty body: 204 when nothing newer is
-offered to it. It fetches what is offered piece by piece, `GET /api/v1/release/<sha256>` with a `Range`, signed over
-that path. What it gets proves itself (`shared/release.py`): the centre is only a courier.
+It asks now and then with `GET /api/v1/release`, signed like a push over an empty body, with the version it runs as
+`If-None-Match`: 204 when nothing is offered to it, 304 when it has that. It fetches what is offered piece by piece,
+`GET /api/v1/release/<sha256>` with a `Range`, signed over that path. What it gets proves itself (`shared/release.py`):
+the centre is only a courier.
 """
 
 from typing import Annotated
@@ -13,6 +14,7 @@ from shared.release import MAX_HEADER_BYTES
 from shared.wire.v1 import Count, Open
 
 RELEASE_PATH = "/api/v1/release"
+PAYLOAD_PATH = RELEASE_PATH + "/{sha256}"
 MAX_PIECE_BYTES = 256 * 1024
 
 

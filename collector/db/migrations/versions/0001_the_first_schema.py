@@ -306,6 +306,17 @@ def upgrade() -> None:
         batch_op.create_index("uq_people_account", ["district_id", "account"], unique=True)
 
     op.create_table(
+        "releases",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.String(length=20), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("header", sa.Text(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.Column("added_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["district_id"], ["districts.district_id"], name=op.f("fk_releases_district_id")),
+        sa.PrimaryKeyConstraint("district_id", "version", name=op.f("pk_releases")),
+    )
+    op.create_table(
         "settings_documents",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -335,6 +346,20 @@ def upgrade() -> None:
             name=op.f("fk_area_codes_district_id_area_id"),
         ),
         sa.PrimaryKeyConstraint("district_id", "area_id", "valid_from", name=op.f("pk_area_codes")),
+    )
+    op.create_table(
+        "release_offers",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.String(length=20), nullable=False),
+        sa.Column("offer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("offered_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["district_id", "version"],
+            ["releases.district_id", "releases.version"],
+            name=op.f("fk_release_offers_district_id_version"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", name=op.f("pk_release_offers")),
     )
     op.create_table(
         "sign_in_links",
