@@ -29,6 +29,7 @@ from collector.seal import load_seal
 from collector.settings import Settings
 from collector.stations import routes as enrolment
 from collector.tickets import pages as tickets
+from collector.tickets import photo_pages
 from collector.usage import pages as usage
 from collector.web.shell import fit_shell
 from shared.clock import Clock, SystemClock
@@ -88,7 +89,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
     app.state.writer = writer
     app.state.jobs = jobs
     fit_shell(app, public_url=settings.public_url, zone=settings.zone)
-    for part in (enrolment, directions, releases, health, people, overview, station_pages, tickets, usage, figures):
+    for part in (enrolment, directions, releases, health, people, overview, station_pages, photo_pages, tickets, usage, figures):
         app.include_router(part.router)
     require_declared(app, machine=MACHINE)
     return app

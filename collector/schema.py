@@ -8,6 +8,7 @@ from collector.db.types import metadata
 from collector.directions import models as _directions
 from collector.faults import models as _faults
 from collector.intake import models as _intake
+from collector.operators import models as _operators
 from collector.people import models as _people
 from collector.releases import models as _releases
 from collector.stations import models as _stations
@@ -23,6 +24,7 @@ DOMAINS = (
     _faults,
     _intake,
     _numbers,
+    _operators,
     _people,
     _releases,
     _stations,

@@ -1,4 +1,4 @@
-"""What people read about faults of many stations at once, and of the centre itself."""
+"""What people read about faults of many stations at once, of the centre itself, and about what people report."""
 
 from collector.faults.rules.base import Card, Category, Severity
 
@@ -56,5 +56,14 @@ RULE_FAILED = Card(
     category=Category.SOFTWARE,
     severity=Severity.MAJOR,
 )
-_CARDS = (AREA_SILENT, COLLECTOR_ISOLATED, AREA_UNSTABLE, COLLECTOR_UNSTABLE, UPLINK_SILENT, RULE_FAILED)
+REPORTED = Card(
+    name="reported",
+    title="人工报修",
+    text="{text}",
+    hint_plain="先看电源、开关和线缆是否插好，把设备断电一分钟再开。还不行就拍下现象的照片，写进工单。",
+    hint_backbone="先给报修人打电话，请对方照着说一遍现象，再决定是否到现场；能拍照的请对方拍照。",
+    category=Category.HARDWARE_COMMON,
+    severity=Severity.MAJOR,
+)
+_CARDS = (AREA_SILENT, COLLECTOR_ISOLATED, AREA_UNSTABLE, COLLECTOR_UNSTABLE, UPLINK_SILENT, RULE_FAILED, REPORTED)
 AREA_CARDS = {each.name: each for each in _CARDS}

@@ -50,10 +50,11 @@ class May(StrEnum):
     ENROL_STATIONS = "enrol_stations"
     COMMAND_STATIONS = "command_stations"
     SET_STATIONS = "set_stations"
+    MANAGE_PEOPLE = "manage_people"
 
 
 _WORKERS = frozenset({May.SEE, May.WORK_TICKETS, May.CONFIRM_SESSIONS})
-_OFFICE = _WORKERS | {May.FILE_REPORTS, May.ENROL_STATIONS, May.COMMAND_STATIONS}
+_OFFICE = _WORKERS | {May.FILE_REPORTS, May.ENROL_STATIONS, May.COMMAND_STATIONS, May.MANAGE_PEOPLE}
 RIGHTS: Mapping[Role, frozenset[May]] = {
     Role.CENTRE: _OFFICE | {May.SET_STATIONS},
     Role.TOWNSHIP: _OFFICE,
@@ -111,7 +112,7 @@ class Visitor:
             case Role.CENTRE | Role.LEADER:
                 return True
             case Role.TOWNSHIP | Role.BACKBONE:
-                return township_id is not None and township_id == self.person.area_id
+                return self.person.answers_for(township_id)
             case Role.PLAIN:
                 return station_id is not None and station_id == self.person.station_id
 

@@ -1,6 +1,11 @@
-"""Tables of people, their sign-in sessions and the audit trail. Only hashes of secrets are stored."""
+"""Tables of people, their absences, sign-in sessions and the audit trail. Only hashes of secrets are stored.
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, String, Table, Text, Uuid
+`skills` are categories of faults a person is good at, `more_areas` townships answered for besides `area_id`, `duty`
+the weekdays on duty (1 is Monday; none means every day), `duties` what has been laid down in writing. Days are texts,
+2026-09-10, so that they compare as they read.
+"""
+
+from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, Uuid
 
 from collector.db.types import Json, at, district, metadata, number
 
@@ -19,11 +24,29 @@ people = Table(
     number("station_id", primary=False, nullable=True),
     Column("password_hash", String(200), nullable=True),
     Column("language", String(5), nullable=False, server_default="zh"),
+    Column("skills", Json, nullable=True),
+    Column("more_areas", Json, nullable=True),
+    Column("duty", Json, nullable=True),
+    Column("duties", Text, nullable=False, server_default=""),
+    Column("version", Integer, nullable=False, server_default="1"),
     at("created_ms"),
     at("disabled_ms", nullable=True),
     ForeignKeyConstraint(["district_id"], ["districts.district_id"]),
 )
 Index("uq_people_account", people.c.district_id, people.c.account, unique=True)
+
+absences = Table(
+    "absences",
+    metadata,
+    district(),
+    number("person_id"),
+    number("absence_id"),
+    Column("from_day", String(10), nullable=False),
+    Column("to_day", String(10), nullable=False),
+    Column("reason", String(200), nullable=False),
+    ForeignKeyConstraint(["district_id", "person_id"], ["people.district_id", "people.person_id"]),
+)
+Index("ix_absences_to_day", absences.c.district_id, absences.c.to_day)
 
 web_sessions = Table(
     "web_sessions",

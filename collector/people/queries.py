@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from collector.areas.models import districts
 from collector.db.dialect import insert as upsert
 from collector.db.numbers import next_number
-from collector.people.models import audit, people, sign_in_failures, sign_in_links, web_sessions
+from collector.people.models import absences, audit, people, sign_in_failures, sign_in_links, web_sessions
 
 
 class Role(StrEnum):
@@ -26,7 +26,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person. `area_id` is the township answered for, `station_id` an operator's own station."""
+    """One person. `area_id` is the township answered for, `station_id` an operator's own station.
+
+    `more_areas` are townships answered for besides, `skills` categories of faults, `duty` weekdays (none: every day).
+    """
 
     district_id: int
     person_id: int
@@ -39,6 +42,24 @@ class Person:
     area_id: UUID | None
     station_id: int | None
     language: str
+    skills: frozenset[str] = frozenset()
+    more_areas: frozenset[UUID] = frozenset()
+    duty: frozenset[int] = frozenset()
+
+    def answers_for(self, township_id: UUID | None) -> bool:
+        """Whether this township is one of the person's."""
+        return township_id is not None and (township_id == self.area_id or township_id in self.more_areas)
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Leave, both days included, as texts: 2026-09-10."""
+
+    person_id: int
+    absence_id: int
+    from_day: str
+    to_day: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +127,59 @@ async def list_people(
     return [_person(row) for row in await connection.execute(statement.order_by(people.c.person_id))]
 
 
+async def list_names(connection: AsyncConnection, district_id: int) -> dict[int, str]:
+    """What everybody is called, those who have left included: history names them."""
+    statement = select(people.c.person_id, people.c.name).where(people.c.district_id == district_id)
+    return {row[0]: row[1] for row in await connection.execute(statement)}
+
+
 async def get_person(connection: AsyncConnection, district_id: int, person_id: int) -> Person | None:
     statement = _people().where(people.c.district_id == district_id, people.c.person_id == person_id)
     row = (await connection.execute(statement)).first()
     return None if row is None else _person(row)
+
+
+async def change_person(
+    connection: AsyncConnection, district_id: int, person_id: int, *, version: int, **values: Any
+) -> bool:
+    """Change a person who is still at this version; False when somebody was quicker."""
+    each = people.c
+    statement = (
+        update(people)
+        .where(each.district_id == district_id, each.person_id == person_id, each.version == version)
+        .values(version=version + 1, **values)
+    )
+    return (await connection.execute(statement)).rowcount == 1
+
+
+async def add_absence(
+    connection: AsyncConnection, district_id: int, person_id: int, *, from_day: str, to_day: str, reason: str
+) -> int:
+    """Write leave into the book and return its number."""
+    absence_id = await next_number(connection, district_id, "absence")
+    key = {"district_id": district_id, "person_id": person_id, "absence_id": absence_id}
+    await connection.execute(insert(absences).values(**key, from_day=from_day, to_day=to_day, reason=reason))
+    return absence_id
+
+
+async def drop_absence(connection: AsyncConnection, district_id: int, person_id: int, absence_id: int) -> None:
+    each = absences.c
+    await connection.execute(
+        delete(absences).where(
+            each.district_id == district_id, each.person_id == person_id, each.absence_id == absence_id
+        )
+    )
+
+
+async def list_absences(connection: AsyncConnection, district_id: int, *, from_day: str) -> list[Absence]:
+    """Leave that ends on this day or later, the earliest first."""
+    each = absences.c
+    statement = (
+        select(each.person_id, each.absence_id, each.from_day, each.to_day, each.reason)
+        .where(each.district_id == district_id, each.to_day >= from_day)
+        .order_by(each.from_day, each.absence_id)
+    )
+    return [Absence(*row) for row in await connection.execute(statement)]
 
 
 async def find_accounts(
@@ -310,10 +380,14 @@ def _people() -> Select[Any]:
         each.area_id,
         each.station_id,
         each.language,
+        each.skills,
+        each.more_areas,
+        each.duty,
     )
 
 
 def _person(row: Any) -> Person:
-    values = list(row)
-    values[7] = Role(values[7])
-    return Person(*values)
+    values = dict(zip(Person.__slots__, row, strict=True))
+    values["role"] = Role(values["role"])
+    values["more_areas"] = frozenset(UUID(each) for each in values["more_areas"] or ())
+    return Person(**values | {name: frozenset(values[name] or ()) for name in ("skills", "duty")})

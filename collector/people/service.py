@@ -1,4 +1,4 @@
-"""Signing in and out. Passwords are argon2id; sessions and links are random tokens of which only the hash is kept.
+"""Signing in and out, and who can be reached. Passwords are argon2id; of tokens only the hash is kept.
 
 A token begins with its district's number, so that the look-up stays inside one district. Nothing here commits.
 """
@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import date
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -171,6 +172,28 @@ async def hash_password(account: str, password: str) -> str:
     if len(password) < SHORTEST_PASSWORD or password.casefold() == account.casefold():
         raise WeakPasswordError
     return await asyncio.to_thread(_hasher.hash, password)
+
+
+async def list_reachable(connection: Connection, district_id: int, *, day: date) -> list[Person]:
+    """Who is at work on a day: neither on leave nor off duty."""
+    text = day.isoformat()
+    away = {
+        each.person_id
+        for each in await queries.list_absences(connection, district_id, from_day=text)
+        if each.from_day <= text
+    }
+    everybody = await queries.list_people(connection, district_id)
+    return [
+        each for each in everybody if each.person_id not in away and (not each.duty or day.isoweekday() in each.duty)
+    ]
+
+
+def mask_phone(phone: str) -> str:
+    """A number as screens and files show it: 138****5678. Short ones keep their last two digits."""
+    shown = phone.strip()
+    if len(shown) >= 7:
+        return f"{shown[:3]}****{shown[-4:]}" if len(shown) > 7 else f"{'*' * (len(shown) - 2)}{shown[-2:]}"
+    return "*" * len(shown)
 
 
 async def set_account(connection: Connection, person: Person, *, account: str, password_hash: str, now_ms: int) -> str:

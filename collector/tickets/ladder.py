@@ -1,4 +1,4 @@
-"""Climbs the ladder 1+X: what is due and not acknowledged goes one rung up; who has promised is asked on the day.
+"""Climbs the ladder 1+X: what is due and not acknowledged goes one rung up; who has promised is reminded and asked.
 
 Deadlines are a column of the ticket, so there are no timers to kill: every act is made only at the version it was
 decided on, and writes the next deadline. Waits count opening or working time of the district's calendar.
@@ -6,6 +6,7 @@ decided on, and writes the next deadline. Waits count opening or working time of
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -14,13 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from collector.areas import queries as areas
 from collector.areas.calendar import Calendar, make_calendar
 from collector.db.engine import Connection
-from collector.people import queries as people
+from collector.people import service as people
 from collector.people.queries import Person
 from collector.tickets import queries
 from collector.tickets.queries import Ticket
 from collector.tickets.routing import Route, Step, Where, follow_chain
 from collector.tickets.words import Action, TicketState
-from shared.months import BEIJING
+from shared.months import BEIJING, local
 
 Amount = Annotated[float, Field(gt=0)]
 
@@ -62,7 +63,23 @@ class Pace:
 
     def resume(self, ticket: Ticket, now_ms: int) -> int:
         """When the ladder acts next on a ticket that was out of its reach and goes back to where it was."""
-        return self.wait(ticket.step, now_ms) if ticket.promised_ms is None else ticket.promised_ms
+        if ticket.promised_ms is None:
+            return self.wait(ticket.step, now_ms)
+        return self.promise(ticket.promised_ms, now_ms)
+
+    def promise(self, promised_ms: int, now_ms: int) -> int:
+        """When the ladder acts next after a promise: on the morning of the day, if that is a working day away or more.
+
+        A promise for tomorrow needs no reminder; at its own moment every promise is asked about.
+        """
+        day = local(promised_ms, self.calendar.zone).date()
+        morning_ms = self.calendar.add_working_time(self.calendar.begin_of(day), 0)
+        is_far = self.calendar.add_working_days(now_ms, 1) < morning_ms
+        return morning_ms if is_far and morning_ms < promised_ms else promised_ms
+
+    def working_day(self, at_ms: int) -> date:
+        """The day people are next at work."""
+        return local(self.calendar.add_working_time(at_ms, 0), self.calendar.zone).date()
 
     def answer(self, now_ms: int) -> int:
         """Until when somebody who is asked now has time to answer."""
@@ -93,21 +110,27 @@ async def load_pace(connection: Connection, district_id: int, *, zone: ZoneInfo 
 async def climb(
     connection: Connection, district_id: int, *, pace: Pace, excused: Collection[int] = (), now_ms: int
 ) -> list[Ticket]:
-    """Do what is due. Returns the tickets that changed; one a person was quicker with is left to that person.
+    """Do what is due, after passing on what lies with people who have gone. Returns the tickets that changed.
 
-    Tickets of `excused` stations wait until their outage is over.
+    A ticket a person was quicker with is left to that person; tickets of `excused` stations wait until their outage is
+    over.
     """
+    day = pace.working_day(now_ms)
+    stranded = await queries.list_stranded(connection, district_id, day=day.isoformat())
     found = await queries.list_due(connection, district_id, now_ms=now_ms)
-    due = [ticket for ticket in found if ticket.station_id not in excused]
-    if not due:
+    left = [ticket for ticket in stranded if ticket.station_id not in excused]
+    gone = {ticket.ticket_id for ticket in left}
+    due = [ticket for ticket in found if ticket.station_id not in excused and ticket.ticket_id not in gone]
+    if not due and not left:
         return []
     this = _Round(
         pace=pace,
-        people=await people.list_people(connection, district_id),
+        people=await people.list_reachable(connection, district_id, day=day),
         load=await queries.count_open_by_assignee(connection, district_id),
         now_ms=now_ms,
     )
-    changed = [await _act(connection, ticket, this) for ticket in due]
+    changed = [await _pass_on(connection, ticket, this) for ticket in left]
+    changed += [await _act(connection, ticket, this) for ticket in due]
     return [each for each in changed if each is not None]
 
 
@@ -119,14 +142,38 @@ def routed(route: Route) -> dict[str, Any]:
     return data
 
 
+def given_to(route: Route, pace: Pace, now_ms: int) -> dict[str, Any]:
+    """The values of a ticket that waits, from now on, for another person."""
+    return {
+        "state": TicketState.OPEN,
+        "acknowledged_ms": None,
+        "promised_ms": None,
+        "assignee_id": route.assignee_id,
+        "step": int(route.step),
+        "due_ms": pace.wait(route.step, now_ms),
+    }
+
+
 async def _act(connection: Connection, ticket: Ticket, this: _Round) -> Ticket | None:
     if ticket.state is TicketState.OPEN:
         return await _go_on(connection, ticket, this)
-    if ticket.due_ms == ticket.promised_ms:
+    promised_ms = ticket.promised_ms or 0
+    if ticket.due_ms is not None and ticket.due_ms < promised_ms:
+        return await _move(connection, ticket, Action.NUDGED, this, {"due_ms": promised_ms})
+    if ticket.due_ms == promised_ms:
         return await _move(connection, ticket, Action.ASKED, this, {"due_ms": this.pace.answer(this.now_ms)})
     values = {"state": TicketState.OPEN, "acknowledged_ms": None, "promised_ms": None}
     free = await _move(connection, ticket, Action.UNACKNOWLEDGED, this, values, told=True)
     return None if free is None else await _go_on(connection, free, this)
+
+
+async def _pass_on(connection: Connection, ticket: Ticket, this: _Round) -> Ticket | None:
+    """Who had it has left or is away: the next one on the same rung, else the next rung, has it from the start."""
+    where = Where(ticket.station_id, ticket.area_id)
+    route = follow_chain(ticket.chain, where, ticket.category, this.people, this.load, at_least=ticket.step)
+    data = {**routed(route), "copied": [], "from_id": ticket.assignee_id, "left": True}
+    values = given_to(route, this.pace, this.now_ms)
+    return await _move(connection, ticket, Action.ESCALATED, this, values, data=data)
 
 
 async def _go_on(connection: Connection, ticket: Ticket, this: _Round) -> Ticket | None:

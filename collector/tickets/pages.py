@@ -1,81 +1,51 @@
-"""The list of tickets and the page of one ticket, made for a phone."""
+"""The list of tickets and the page of one ticket, made for a phone. Photos and hand-made reports have their own."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime, time, timedelta
 from typing import Annotated
-from urllib.parse import urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query
-from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from collector.areas import queries as areas
 from collector.areas.queries import AreaKind
 from collector.db.engine import Connection
-from collector.errors import CentreError
+from collector.errors import CentreError, NotAllowedError
 from collector.faults.service import list_cards
 from collector.people import queries as people
 from collector.people.access import May, Visitor, centre_of, may
 from collector.people.pages import inside
 from collector.people.queries import Person, Role
-from collector.tickets import queries, service
+from collector.tickets import handling, photo_queries, queries, service
 from collector.tickets.cards import lines_of
-from collector.tickets.queries import Ticket
-from collector.tickets.words import ACTIONS, CATEGORIES
+from collector.tickets.forms import (
+    MOST,
+    STEP,
+    Delay,
+    Filters,
+    Fixed,
+    HandOver,
+    Other,
+    Promise,
+    Seen,
+    end_of,
+    id_of,
+    next_working_day,
+)
+from collector.tickets.knowledge import learn
+from collector.tickets.queries import Ticket, Wanted
+from collector.tickets.service import Repair
+from collector.tickets.settling import REOPEN_MS
+from collector.tickets.words import ACTIONS, CATEGORIES, HELPED, REPORTED, STATES
 from collector.web.render import renderer_of
-from shared.months import local
 
 router = APIRouter(prefix="/tickets")
 
-_STEP = 50
-_MOST = 500
-_DAY_ENDS = time(18)
 _HANDS = frozenset({Role.BACKBONE, Role.TOWNSHIP, Role.CENTRE, Role.PLAIN})
-
-
-class Filters(BaseModel):
-    """What the address of the list says; senseless values ask for everything."""
-
-    show: str = "open"
-    township: str = ""
-    mine: str = ""
-    limit: Annotated[int, Field(ge=1, le=_MOST)] = _STEP
-
-    def address(self, **changes: object) -> str:
-        values = {**self.model_dump(exclude_defaults=True), **changes}
-        query = urlencode({name: str(value) for name, value in values.items() if value})
-        return f"/tickets?{query}" if query else "/tickets"
-
-
-class Seen(BaseModel):
-    """Every form says which version of the ticket the person was looking at."""
-
-    version: int
-    note: Annotated[str, Field(max_length=2000)] = ""
-    back: Annotated[str, Field(max_length=2000)] = ""
-    csrf: str = ""
-
-
-class Promise(Seen):
-    day: date | None = None
-
-
-class Delay(Seen):
-    day: date
-
-
-class HandOver(Seen):
-    assignee_id: int
-
-
-class Fixed(Seen):
-    cause: Annotated[str, Field(max_length=200)] = ""
-    done: Annotated[str, Field(max_length=2000)] = ""
-    parts: Annotated[str, Field(max_length=200)] = ""
-    on_site: bool = False
+_OPEN = {"open": True, "closed": False}
+Act = Callable[[Connection, Ticket], Awaitable[object]]
+Worker = Annotated[Visitor, may(May.WORK_TICKETS)]
 
 
 @router.get("")
@@ -83,43 +53,42 @@ async def ticket_list(
     request: Request, visitor: Annotated[Visitor, may(May.SEE)], filters: Annotated[Filters, Query()]
 ) -> Response:
     centre = centre_of(request)
+    wanted = Wanted(
+        open=_OPEN.get(filters.show),
+        township_id=id_of(filters.township),
+        station_id=visitor.station_id,
+        townships=_townships_of(visitor),
+        assignee_id=visitor.person.person_id if filters.mine else None,
+        or_assignee_id=visitor.person.person_id,
+        category=filters.category,
+        state=filters.state,
+        with_merged=filters.show == "all",
+    )
     async with centre.database.read() as connection:
-        listed = await queries.list_tickets(
-            connection,
-            visitor.district_id,
-            open_only=filters.show != "all",
-            township_id=visitor.township_id or _id(filters.township),
-            station_id=visitor.station_id,
-            assignee_id=visitor.person.person_id if filters.mine else None,
-            limit=filters.limit + 1,
-        )
+        listed = await queries.find_tickets(connection, visitor.district_id, wanted, limit=filters.limit + 1)
         townships = await areas.list_areas(connection, visitor.district_id, kind=AreaKind.TOWNSHIP)
-        names = await _names(connection, visitor.district_id)
+        names = {each.person_id: each.name for each in await people.list_people(connection, visitor.district_id)}
     return renderer_of(request).page(
         request,
         "tickets/list.html",
         lines=lines_of(request, listed[: filters.limit]),
-        more=filters.address(limit=filters.limit + _STEP) if len(listed) > filters.limit < _MOST else None,
+        more=filters.address(limit=filters.limit + STEP) if len(listed) > filters.limit < MOST else None,
         filters=filters,
-        townships=[] if visitor.township_id or visitor.station_id else townships,
+        townships=[] if wanted.townships or visitor.station_id else townships,
         names=names,
         categories=CATEGORIES,
+        states=STATES,
         now_ms=centre.now_ms,
     )
 
 
-@router.get("/{ticket_id}")
+@router.get("/{ticket_id:int}")
 async def ticket_page(request: Request, visitor: Annotated[Visitor, may(May.SEE)], ticket_id: int) -> Response:
-    return await _page(request, visitor, ticket_id)
+    return await show(request, visitor, ticket_id)
 
 
-@router.post("/{ticket_id}/acknowledge")
-async def acknowledge(
-    request: Request,
-    visitor: Annotated[Visitor, may(May.WORK_TICKETS)],
-    ticket_id: int,
-    form: Annotated[Promise, Form()],
-) -> Response:
+@router.post("/{ticket_id:int}/acknowledge")
+async def acknowledge(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Promise, Form()]) -> Response:
     centre = centre_of(request)
     day = form.day or next_working_day(centre.now_ms, centre.settings.zone)
 
@@ -127,128 +96,103 @@ async def acknowledge(
         return await service.acknowledge(
             connection,
             ticket,
-            person_id=visitor.person.person_id,
-            version=form.version,
             promised_ms=end_of(day, centre.settings.zone),
             note=form.note,
-            now_ms=centre.now_ms,
+            **_hand(request, visitor, form),
         )
 
-    return await _work(request, visitor, ticket_id, act, form)
+    return await work(request, visitor, ticket_id, act, form)
 
 
-@router.post("/{ticket_id}/comment")
-async def comment(
-    request: Request, visitor: Annotated[Visitor, may(May.WORK_TICKETS)], ticket_id: int, form: Annotated[Seen, Form()]
-) -> Response:
+@router.post("/{ticket_id:int}/reassign")
+async def reassign(request: Request, visitor: Worker, ticket_id: int, form: Annotated[HandOver, Form()]) -> Response:
     async def act(connection: Connection, ticket: Ticket) -> object:
-        return await service.comment(
-            connection,
-            ticket,
-            person_id=visitor.person.person_id,
-            version=form.version,
-            note=form.note,
-            now_ms=centre_of(request).now_ms,
-        )
+        mine = _hand(request, visitor, form)
+        return await service.reassign(connection, ticket, assignee_id=form.assignee_id, note=form.note, **mine)
 
-    return await _work(request, visitor, ticket_id, act, form)
+    return await work(request, visitor, ticket_id, act, form)
 
 
-@router.post("/{ticket_id}/reassign")
-async def reassign(
-    request: Request,
-    visitor: Annotated[Visitor, may(May.WORK_TICKETS)],
-    ticket_id: int,
-    form: Annotated[HandOver, Form()],
-) -> Response:
-    async def act(connection: Connection, ticket: Ticket) -> object:
-        return await service.reassign(
-            connection,
-            ticket,
-            person_id=visitor.person.person_id,
-            version=form.version,
-            assignee_id=form.assignee_id,
-            note=form.note,
-            now_ms=centre_of(request).now_ms,
-        )
-
-    return await _work(request, visitor, ticket_id, act, form)
-
-
-@router.post("/{ticket_id}/wait")
-async def wait(
-    request: Request, visitor: Annotated[Visitor, may(May.WORK_TICKETS)], ticket_id: int, form: Annotated[Delay, Form()]
-) -> Response:
-    centre = centre_of(request)
+@router.post("/{ticket_id:int}/wait")
+async def wait(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Delay, Form()]) -> Response:
+    until_ms = end_of(form.day, centre_of(request).settings.zone)
 
     async def act(connection: Connection, ticket: Ticket) -> object:
-        return await service.wait(
-            connection,
-            ticket,
-            person_id=visitor.person.person_id,
-            version=form.version,
-            until_ms=end_of(form.day, centre.settings.zone),
-            reason=form.note,
-            now_ms=centre.now_ms,
-        )
+        mine = _hand(request, visitor, form)
+        return await service.wait(connection, ticket, until_ms=until_ms, reason=form.note, **mine)
 
-    return await _work(request, visitor, ticket_id, act, form)
+    return await work(request, visitor, ticket_id, act, form)
 
 
-@router.post("/{ticket_id}/resolve")
-async def resolve(
-    request: Request, visitor: Annotated[Visitor, may(May.WORK_TICKETS)], ticket_id: int, form: Annotated[Fixed, Form()]
-) -> Response:
+@router.post("/{ticket_id:int}/resolve")
+async def resolve(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Fixed, Form()]) -> Response:
+    repair = Repair(form.cause, form.done, form.on_site, form.parts, form.helped)
+
     async def act(connection: Connection, ticket: Ticket) -> object:
-        return await service.resolve(
-            connection,
-            ticket,
-            person_id=visitor.person.person_id,
-            version=form.version,
-            cause=form.cause,
-            done=form.done,
-            parts=form.parts,
-            on_site=form.on_site,
-            now_ms=centre_of(request).now_ms,
-        )
+        return await service.resolve(connection, ticket, repair, **_hand(request, visitor, form))
 
-    return await _work(request, visitor, ticket_id, act, form)
+    return await work(request, visitor, ticket_id, act, form)
 
 
-def next_working_day(now_ms: int, zone: ZoneInfo) -> date:
-    """Tomorrow, or Monday: the day a ticket is promised for when nobody says another."""
-    day = local(now_ms, zone).date() + timedelta(days=1)
-    return day + timedelta(days=max(0, 7 - day.weekday()) if day.weekday() >= 5 else 0)
+@router.post("/{ticket_id:int}/give-back")
+async def give_back(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Seen, Form()]) -> Response:
+    async def act(connection: Connection, ticket: Ticket) -> object:
+        return await handling.give_back(connection, ticket, note=form.note, **_hand(request, visitor, form))
+
+    return await work(request, visitor, ticket_id, act, form)
 
 
-def end_of(day: date, zone: ZoneInfo) -> int:
-    """The end of a working day, 18:00, as epoch milliseconds."""
-    return int(datetime.combine(day, _DAY_ENDS, zone).timestamp() * 1000)
+@router.post("/{ticket_id:int}/reopen")
+async def reopen(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Seen, Form()]) -> Response:
+    async def act(connection: Connection, ticket: Ticket) -> object:
+        return await handling.reopen(connection, ticket, note=form.note, **_hand(request, visitor, form))
+
+    return await work(request, visitor, ticket_id, act, form)
 
 
-async def _work(
-    request: Request,
-    visitor: Visitor,
-    ticket_id: int,
-    act: Callable[[Connection, Ticket], Awaitable[object]],
-    form: Seen,
-) -> Response:
+@router.post("/{ticket_id:int}/join")
+async def join(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Other, Form()]) -> Response:
+    """Put it under another ticket, or link the two. The person must see both."""
+
+    async def act(connection: Connection, ticket: Ticket) -> object:
+        await require(connection, visitor, form.other_id)
+        mine = _hand(request, visitor, form)
+        if form.under:
+            return await handling.merge(connection, ticket, into_id=form.other_id, **mine)
+        return await handling.link(connection, ticket, other_id=form.other_id, **mine)
+
+    return await work(request, visitor, ticket_id, act, form)
+
+
+@router.post("/{ticket_id:int}/split")
+async def split(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Seen, Form()]) -> Response:
+    async def act(connection: Connection, ticket: Ticket) -> object:
+        return await handling.split(connection, ticket, **_hand(request, visitor, form))
+
+    return await work(request, visitor, ticket_id, act, form)
+
+
+async def work(request: Request, visitor: Visitor, ticket_id: int, act: Act, form: Seen) -> Response:
     """Do one thing to a ticket. What cannot be done is said on the ticket's own page, with its newest state."""
     try:
         async with centre_of(request).database.write() as connection:
-            await act(connection, await _require(connection, visitor, ticket_id))
+            await act(connection, await require(connection, visitor, ticket_id))
+    except NotAllowedError:
+        raise
     except CentreError as problem:
-        return await _page(request, visitor, ticket_id, problem=problem, typed=form)
+        return await show(request, visitor, ticket_id, problem=problem, typed=form)
     return RedirectResponse(inside(form.back or f"/tickets/{ticket_id}"), 303)
 
 
-async def _require(connection: Connection, visitor: Visitor, ticket_id: int) -> Ticket:
+async def require(connection: Connection, visitor: Visitor, ticket_id: int) -> Ticket:
+    """The ticket, if it lies in the person's field of work or has been given to them."""
     ticket = await service.require_ticket(connection, visitor.district_id, ticket_id)
-    visitor.require_sight(station_id=ticket.station_id, township_id=ticket.area_id)
+    if ticket.assignee_id != visitor.person.person_id:
+        visitor.require_sight(station_id=ticket.station_id, township_id=ticket.area_id)
     return ticket
 
 
-async def _page(
+async def show(
     request: Request,
     visitor: Visitor,
     ticket_id: int,
@@ -256,12 +200,17 @@ async def _page(
     problem: CentreError | None = None,
     typed: Seen | None = None,
 ) -> Response:
+    """The page of a ticket, after something that could not be done with what was typed."""
     centre = centre_of(request)
     async with centre.database.read() as connection:
-        ticket = await _require(connection, visitor, ticket_id)
+        ticket = await require(connection, visitor, ticket_id)
         changes = await queries.list_changes(connection, visitor.district_id, ticket_id)
         everybody = await people.list_people(connection, visitor.district_id)
-    names = {each.person_id: each.name for each in everybody}
+        names = await people.list_names(connection, visitor.district_id)
+        photos = await photo_queries.list_photos(connection, visitor.district_id, ticket_id)
+        merged = await queries.list_merged(connection, visitor.district_id, ticket_id)
+        lesson = await learn(connection, ticket)
+    gettext = renderer_of(request).gettext(request)
     return renderer_of(request).page(
         request,
         "tickets/ticket.html",
@@ -269,16 +218,33 @@ async def _page(
         line=lines_of(request, [ticket])[0],
         ticket=ticket,
         card=list_cards().get(ticket.rule),
+        lesson=lesson,
         category=CATEGORIES[ticket.category],
-        changes=[(each, service.explain(each, renderer_of(request).gettext(request))) for each in changes],
+        changes=[(each, service.explain(each, gettext)) for each in changes],
         actions=ACTIONS,
+        photos=photos,
+        merged=merged,
+        helped=HELPED,
         names=names,
         hands=_hands(everybody, ticket),
         tomorrow=next_working_day(centre.now_ms, centre.settings.zone),
+        is_report=ticket.rule == REPORTED,
+        may_reopen=ticket.closed_ms is not None and centre.now_ms - ticket.closed_ms < REOPEN_MS,
         problem=problem,
         typed=typed.note if typed else "",
         now_ms=centre.now_ms,
     )
+
+
+def _hand(request: Request, visitor: Visitor, form: Seen) -> dict[str, int]:
+    """Who does it, to which version, and when."""
+    return {"person_id": visitor.person.person_id, "version": form.version, "now_ms": centre_of(request).now_ms}
+
+
+def _townships_of(visitor: Visitor) -> frozenset[UUID]:
+    """The townships a person answers for; none for those who see all, or one station."""
+    home = visitor.township_id
+    return frozenset() if home is None else visitor.person.more_areas | {home}
 
 
 def _hands(everybody: list[Person], ticket: Ticket) -> list[Person]:
@@ -287,7 +253,7 @@ def _hands(everybody: list[Person], ticket: Ticket) -> list[Person]:
     def nearness(person: Person) -> int | None:
         if person.role not in _HANDS or person.person_id == ticket.assignee_id:
             return None
-        if person.area_id == ticket.area_id and ticket.area_id is not None:
+        if person.answers_for(ticket.area_id):
             return 0
         if person.role is Role.PLAIN:
             return 1 if person.station_id is not None and person.station_id == ticket.station_id else None
@@ -296,14 +262,3 @@ def _hands(everybody: list[Person], ticket: Ticket) -> list[Person]:
     ranked = [(nearness(each), each) for each in everybody]
     near = [(rank, each) for rank, each in ranked if rank is not None]
     return [each for _, each in sorted(near, key=lambda pair: (pair[0], pair[1].person_id))]
-
-
-async def _names(connection: Connection, district_id: int) -> dict[int, str]:
-    return {each.person_id: each.name for each in await people.list_people(connection, district_id)}
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -4,19 +4,23 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, insert, or_, select, update
+from sqlalchemy import Select, and_, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db.dialect import insert as upsert
 from collector.db.numbers import next_number
 from collector.faults.rules.base import Category, Severity
+from collector.people.models import absences, people
 from collector.tickets.models import ticket_changes, tickets
 from collector.tickets.words import Action, TicketState
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One ticket. `area_id` is its township (or the area it is about); texts come from the card of its `rule`."""
+    """One ticket. `area_id` is its township (or the area it is about); texts come from the card of its `rule`.
+
+    `merged_into` is the ticket it has been put under, `helped` the hint that mended it.
+    """
 
     district_id: int
     ticket_id: int
@@ -41,6 +45,8 @@ class Ticket:
     closed_ms: int | None
     assignee_id: int | None
     previous_id: int | None
+    merged_into: int | None
+    helped: str | None
     resolution: dict[str, Any] | None
     due_ms: int | None
     chain: dict[str, list[int]]
@@ -89,6 +95,24 @@ class NewTicket:
     chain: dict[str, list[int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tickets a list is to show; None or empty asks for all.
+
+    `townships` or a station bound what is seen; `or_assignee_id` adds what this person has been given elsewhere.
+    """
+
+    open: bool | None = True
+    township_id: UUID | None = None
+    station_id: int | None = None
+    assignee_id: int | None = None
+    category: str = ""
+    state: str = ""
+    townships: frozenset[UUID] = frozenset()
+    or_assignee_id: int | None = None
+    with_merged: bool = True
+
+
 async def list_tickets(
     connection: AsyncConnection,
     district_id: int,
@@ -96,17 +120,34 @@ async def list_tickets(
     open_only: bool = True,
     township_id: UUID | None = None,
     station_id: int | None = None,
-    assignee_id: int | None = None,
     limit: int = 50,
 ) -> list[Ticket]:
     """Open ones first, the worst first among them, then the newest."""
+    wanted = Wanted(open=True if open_only else None, township_id=township_id, station_id=station_id)
+    return await find_tickets(connection, district_id, wanted, limit=limit)
+
+
+async def find_tickets(connection: AsyncConnection, district_id: int, wanted: Wanted, *, limit: int) -> list[Ticket]:
+    """In the same order, what is wanted."""
     each = tickets.c
     statement = _tickets().where(each.district_id == district_id)
-    if open_only:
-        statement = statement.where(each.open)
-    for column, value in ((each.area_id, township_id), (each.station_id, station_id), (each.assignee_id, assignee_id)):
+    if wanted.open is not None:
+        statement = statement.where(each.open if wanted.open else ~each.open)
+    for column, value in (
+        (each.area_id, wanted.township_id),
+        (each.assignee_id, wanted.assignee_id),
+        (each.category, wanted.category or None),
+        (each.state, wanted.state or None),
+    ):
         if value is not None:
             statement = statement.where(column == value)
+    mine: list[Any] = [each.area_id.in_(wanted.townships)] if wanted.townships else []
+    mine += [each.station_id == wanted.station_id] if wanted.station_id is not None else []
+    if mine:
+        given = [] if wanted.or_assignee_id is None else [each.assignee_id == wanted.or_assignee_id]
+        statement = statement.where(or_(and_(*mine), *given))
+    if not wanted.with_merged:
+        statement = statement.where(each.merged_into.is_(None))
     rank = case((each.severity == Severity.CRITICAL, 0), (each.severity == Severity.MAJOR, 1), else_=2)
     statement = statement.order_by(case((each.open, rank), else_=3), each.opened_ms.desc(), each.ticket_id.desc())
     return [_ticket(row) for row in await connection.execute(statement.limit(limit))]
@@ -123,6 +164,52 @@ async def list_due(connection: AsyncConnection, district_id: int, *, now_ms: int
     statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.open, tickets.c.due_ms <= now_ms)
     statement = statement.order_by(tickets.c.due_ms, tickets.c.ticket_id).limit(limit)
     return [_ticket(row) for row in await connection.execute(statement)]
+
+
+async def list_stranded(connection: AsyncConnection, district_id: int, *, day: str) -> list[Ticket]:
+    """Open tickets on the ladder whose person has left, or is away on this day and has promised nothing."""
+    each = tickets.c
+    gone = select(people.c.person_id).where(people.c.district_id == district_id, people.c.disabled_ms.is_not(None))
+    away = select(absences.c.person_id).where(
+        absences.c.district_id == district_id, absences.c.from_day <= day, absences.c.to_day >= day
+    )
+    statement = _tickets().where(
+        each.district_id == district_id,
+        each.open,
+        each.due_ms.is_not(None),
+        or_(each.assignee_id.in_(gone), and_(each.state == TicketState.OPEN, each.assignee_id.in_(away))),
+    )
+    return [_ticket(row) for row in await connection.execute(statement.order_by(each.ticket_id))]
+
+
+async def list_merged(connection: AsyncConnection, district_id: int, ticket_id: int) -> list[Ticket]:
+    """What has been put under a ticket."""
+    statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.merged_into == ticket_id)
+    return [_ticket(row) for row in await connection.execute(statement.order_by(tickets.c.ticket_id))]
+
+
+async def count_helped(connection: AsyncConnection, district_id: int, rule: str) -> dict[str, int]:
+    """Of ended tickets of a rule whose people have answered: how often each hint has mended it."""
+    each = tickets.c
+    statement = (
+        select(each.helped, func.count())
+        .where(each.district_id == district_id, each.rule == rule, each.helped.is_not(None))
+        .where(each.state == TicketState.CLOSED)
+        .group_by(each.helped)
+    )
+    return {str(row[0]): row[1] for row in await connection.execute(statement)}
+
+
+async def list_cures(connection: AsyncConnection, district_id: int, rule: str, *, limit: int) -> list[Ticket]:
+    """The newest closed tickets of a rule that people have mended in a way no hint says."""
+    each = tickets.c
+    statement = (
+        _tickets()
+        .where(each.district_id == district_id, each.rule == rule, each.helped == "other")
+        .where(each.state == TicketState.CLOSED)
+        .order_by(each.closed_ms.desc(), each.ticket_id.desc())
+    )
+    return [_ticket(row) for row in await connection.execute(statement.limit(limit))]
 
 
 async def list_outcomes(
@@ -179,6 +266,7 @@ async def count_open_by_assignee(connection: AsyncConnection, district_id: int) 
     statement = (
         select(tickets.c.assignee_id, func.count())
         .where(tickets.c.district_id == district_id, tickets.c.open, tickets.c.assignee_id.is_not(None))
+        .where(tickets.c.merged_into.is_(None))
         .group_by(tickets.c.assignee_id)
     )
     return {row[0]: row[1] for row in await connection.execute(statement)}

@@ -1,7 +1,8 @@
 """Finds the person a ticket goes to on the ladder 1+X. Pure.
 
 The category decides the first rung; a rung with nobody on it is skipped at once and remembered as skipped; among
-several the one with the fewest open tickets is asked. A neighbour is a "1" of any other township of the district.
+several it goes to one who is good at this category, then to the one with the fewest open tickets. A neighbour is a "1"
+of any other township of the district. Whoever cannot be reached (left, on leave, off duty) is not in `people`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,10 +71,15 @@ def follow_chain(
         able = [each for each in people if each.person_id in chain.get(str(int(step)), ())]
         able = able or _list_able(step, where, people)
         if able:
-            chosen = min(able, key=lambda each: (load.get(each.person_id, 0), each.person_id)).person_id
+            chosen = min(able, key=lambda each: _rank(each, category, load)).person_id
             return Route(chosen, step, tuple(skipped), _list_copied(where, category, people, chosen))
         skipped.append(step)
     return Route(None, Step.CENTRE, tuple(skipped), ())
+
+
+def _rank(person: Person, category: Category, load: Mapping[int, int]) -> tuple[bool, int, int]:
+    """The smallest is asked."""
+    return category not in person.skills, load.get(person.person_id, 0), person.person_id
 
 
 def _first_step(where: Where, category: Category) -> Step:
@@ -88,10 +94,10 @@ def _list_able(step: Step, where: Where, people: Sequence[Person]) -> list[Perso
     if step is Step.CENTRE:
         return [each for each in people if each.role is Role.CENTRE]
     if step is Step.NEIGHBOUR:
-        elsewhere = (None, where.township_id)
-        return [each for each in people if each.role is Role.BACKBONE and each.area_id not in elsewhere]
+        ones = [each for each in people if each.role is Role.BACKBONE and each.area_id is not None]
+        return [each for each in ones if not each.answers_for(where.township_id)]
     role = Role.BACKBONE if step is Step.BACKBONE else Role.TOWNSHIP
-    return [each for each in people if each.role is role and each.area_id == where.township_id]
+    return [each for each in people if each.role is role and each.answers_for(where.township_id)]
 
 
 def _list_copied(where: Where, category: Category, people: Sequence[Person], chosen: int) -> tuple[int, ...]:

@@ -3,7 +3,8 @@
 What the machine does with them (opening, verifying, closing) is in `collector.tickets.settling`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from collector.tickets import queries
 from collector.tickets.ladder import load_pace
 from collector.tickets.queries import Change, Ticket
 from collector.tickets.routing import Step
-from collector.tickets.words import ACTIONS, STATES, STEPS, Action, TicketState
+from collector.tickets.words import ACTIONS, REPORTED, STATES, STEPS, Action, TicketState
 
 _IN_WORK = frozenset({TicketState.OPEN, TicketState.ACKNOWLEDGED, TicketState.WAITING})
 _ALLOWED: Mapping[Action, frozenset[TicketState]] = {
@@ -26,9 +27,20 @@ _ALLOWED: Mapping[Action, frozenset[TicketState]] = {
     Action.REASSIGNED: _IN_WORK | {TicketState.VERIFYING},
     Action.WAITED: _IN_WORK,
     Action.RESOLVED: _IN_WORK | {TicketState.VERIFYING},
+    Action.UNACKNOWLEDGED: frozenset({TicketState.ACKNOWLEDGED, TicketState.WAITING}),
+    Action.MERGED: frozenset(TicketState) - {TicketState.CLOSED},
+    Action.SPLIT: frozenset(TicketState) - {TicketState.CLOSED},
+    Action.LINKED: frozenset(TicketState),
+    Action.PHOTO_REMOVED: frozenset(TicketState),
+    Action.REOPENED: frozenset({TicketState.CLOSED}),
+    Action.CLOSED: _IN_WORK,
 }
+_OUT_OF_WORK = frozenset(
+    {Action.ACKNOWLEDGED, Action.REASSIGNED, Action.WAITED, Action.RESOLVED, Action.UNACKNOWLEDGED, Action.CLOSED}
+)
+"""What cannot be done to a ticket that lies under another: do it to that one."""
 _ROUTED = frozenset({Action.OPENED, Action.REOPENED, Action.ESCALATED})
-_HOW = {"self_recovered": "设备自行恢复", "confirmed": "修复已获证实"}
+_HOW = {"self_recovered": "设备自行恢复", "confirmed": "修复已获证实", "by_hand": "由处理人办结"}
 
 
 async def require_ticket(connection: Connection, district_id: int, ticket_id: int) -> Ticket:
@@ -52,6 +64,14 @@ def explain(change: Change, translate: Translate = str) -> str:
         told.append(translate("{steps}无人可派").format(steps=names))
     if change.action in _ROUTED and change.data.get("to_id") is not None:
         told.append(translate("派给{step}").format(step=translate(STEPS[change.data["step"]])))
+    if change.data.get("left"):
+        told.append(translate("原处理人已离岗或请假"))
+    if change.action is Action.NUDGED:
+        told.append(translate("今天是预计修好的日子"))
+    if change.data.get("into_id"):
+        told.append(translate("主工单 {number}").format(number=change.data["into_id"]))
+    if change.data.get("other_id"):
+        told.append(translate("工单 {number}").format(number=change.data["other_id"]))
     if change.action is Action.ASKED:
         told.append(translate("已到预计修好的时间。请办结，或重新填写预计时间；一个工作日内没有答复将升级"))
     if how := change.data.get("how"):
@@ -75,7 +95,8 @@ async def acknowledge(
     """
     if promised_ms <= now_ms:
         raise BadInputError("预计修好的时间必须晚于现在。请重新选择。")
-    return await _change(
+    pace = await load_pace(connection, ticket.district_id)
+    return await change_by_hand(
         connection,
         ticket,
         Action.ACKNOWLEDGED,
@@ -88,7 +109,7 @@ async def acknowledge(
             "state": TicketState.ACKNOWLEDGED,
             "acknowledged_ms": now_ms,
             "promised_ms": promised_ms,
-            "due_ms": promised_ms,
+            "due_ms": pace.promise(promised_ms, now_ms),
             "assignee_id": person_id,
             "step": _step_with(ticket, await people.get_person(connection, ticket.district_id, person_id)),
         },
@@ -96,12 +117,27 @@ async def acknowledge(
 
 
 async def comment(
-    connection: Connection, ticket: Ticket, *, person_id: int, version: int, note: str, now_ms: int
+    connection: Connection,
+    ticket: Ticket,
+    *,
+    person_id: int,
+    version: int,
+    note: str,
+    photos: Sequence[int] = (),
+    now_ms: int,
 ) -> Ticket:
-    """Write something into the history."""
-    _require_text(note, "请写下备注内容。")
-    return await _change(
-        connection, ticket, Action.COMMENTED, person_id=person_id, version=version, now_ms=now_ms, note=note
+    """Write something into the history, or add photos to it, or both."""
+    if not photos:
+        require_text(note, "请写下备注内容，或选择照片。")
+    return await change_by_hand(
+        connection,
+        ticket,
+        Action.COMMENTED,
+        person_id=person_id,
+        version=version,
+        now_ms=now_ms,
+        note=note,
+        data={"photos": list(photos)} if photos else None,
     )
 
 
@@ -115,11 +151,11 @@ async def wait(
     reason: str,
     now_ms: int,
 ) -> Ticket:
-    """Put the ticket aside until a day, for a reason."""
-    _require_text(reason, "请写明挂起的原因，例如：等待配件。")
+    """Put the ticket aside until a day, for a reason. Its ladder rests until then, and asks."""
+    require_text(reason, "请写明挂起的原因，例如：等待配件。")
     if until_ms <= now_ms:
         raise BadInputError("挂起的截止时间必须晚于现在。请重新选择。")
-    return await _change(
+    return await change_by_hand(
         connection,
         ticket,
         Action.WAITED,
@@ -152,7 +188,7 @@ async def reassign(
     if ticket.state is TicketState.OPEN and ticket.due_ms is not None:
         pace = await load_pace(connection, ticket.district_id)
         values["due_ms"] = pace.wait(values["step"], now_ms)
-    return await _change(
+    return await change_by_hand(
         connection,
         ticket,
         Action.REASSIGNED,
@@ -166,38 +202,51 @@ async def reassign(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What was done. `helped` is the hint that mended it: plain, backbone or other; empty when nobody said."""
+
+    cause: str
+    done: str
+    on_site: bool
+    parts: str = ""
+    helped: str = ""
+
+
 async def resolve(
-    connection: Connection,
-    ticket: Ticket,
-    *,
-    person_id: int,
-    version: int,
-    cause: str,
-    done: str,
-    on_site: bool,
-    parts: str = "",
-    now_ms: int,
+    connection: Connection, ticket: Ticket, repair: Repair, *, person_id: int, version: int, now_ms: int
 ) -> Ticket:
-    """Report it fixed. The ticket closes only when the machine confirms that the fault is gone."""
-    _require_text(cause, "请填写故障原因。")
-    _require_text(done, "请填写处理办法。")
+    """Report it fixed. The machine closes the ticket when it confirms that the fault is gone.
+
+    Nothing but people can see a fault that people have reported: that ticket is closed at once.
+    """
+    require_text(repair.cause, "请填写故障原因。")
+    require_text(repair.done, "请填写处理办法。")
     verifying_ms = ticket.recovered_ms if ticket.state is TicketState.VERIFYING else None
-    resolution = {"cause": cause, "done": done, "parts": parts, "on_site": on_site, "person_id": person_id}
-    return await _change(
+    resolution = {
+        "cause": repair.cause,
+        "done": repair.done,
+        "parts": repair.parts,
+        "on_site": repair.on_site,
+        "person_id": person_id,
+    }
+    is_report = ticket.rule == REPORTED
+    values: dict[str, Any] = {"due_ms": None, "resolution": resolution, "helped": repair.helped or None}
+    if is_report:
+        values |= {"state": TicketState.CLOSED, "open": False, "closed_ms": now_ms}
+    else:
+        values |= {"state": TicketState.VERIFYING, "recovered_ms": verifying_ms or now_ms}
+    return await change_by_hand(
         connection,
         ticket,
-        Action.RESOLVED,
+        Action.CLOSED if is_report else Action.RESOLVED,
         person_id=person_id,
         version=version,
         now_ms=now_ms,
-        note=done,
-        data=resolution,
-        values={
-            "state": TicketState.VERIFYING,
-            "recovered_ms": verifying_ms or now_ms,
-            "due_ms": None,
-            "resolution": resolution,
-        },
+        note=repair.done,
+        data={**resolution, **({"how": "by_hand"} if is_report else {})},
+        values=values,
+        told=not is_report,
     )
 
 
@@ -221,7 +270,7 @@ def _step_with(ticket: Ticket, person: Person | None) -> int:
     return Step.CENTRE if person is not None and person.role is Role.CENTRE else ticket.step
 
 
-async def _change(
+async def change_by_hand(
     connection: Connection,
     ticket: Ticket,
     action: Action,
@@ -235,6 +284,8 @@ async def _change(
     told: bool = True,
 ) -> Ticket:
     """Change and write history, or raise ConflictError when the state forbids it or somebody was quicker."""
+    if ticket.merged_into is not None and action in _OUT_OF_WORK:
+        raise ConflictError(f"工单已并入工单 {ticket.merged_into}。请到那个工单上处理，或先恢复为单独工单。")
     if ticket.version == version and ticket.state not in _ALLOWED[action]:
         state, verb = STATES[ticket.state].word, ACTIONS[action]
         raise ConflictError(f"工单 {ticket.ticket_id} 现在是“{state}”，不能再“{verb}”。请刷新页面查看最新情况。")
@@ -247,6 +298,6 @@ async def _change(
     return changed
 
 
-def _require_text(text: str, advice: str) -> None:
+def require_text(text: str, advice: str) -> None:
     if not text.strip():
         raise BadInputError(advice)

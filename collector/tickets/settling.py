@@ -5,7 +5,7 @@ finding gets no ticket of its own. A fault that is gone is verified before its t
 within a day reopens the same number one step higher. At last what is due climbs the ladder.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,12 +21,13 @@ from collector.faults.rules.base import Severity
 from collector.faults.standing import Standing, area_subject, station_subject
 from collector.people import queries as people
 from collector.people.queries import Person
+from collector.people.service import list_reachable
 from collector.stations import queries as stations
 from collector.tickets import queries
 from collector.tickets.ladder import Pace, climb, load_pace, routed
 from collector.tickets.queries import NewTicket, Ticket
 from collector.tickets.routing import Route, Step, Where, find_route, make_chain
-from collector.tickets.words import Action, TicketState
+from collector.tickets.words import REPORTED, Action, TicketState
 from shared.months import BEIJING
 
 REOPEN_MS = 24 * 3_600_000
@@ -36,9 +37,13 @@ _RANK = (Severity.MINOR, Severity.MAJOR, Severity.CRITICAL)
 
 @dataclass(frozen=True, slots=True)
 class _Desk:
-    """Who and where: read only when a ticket opens. `places` by subject: where, its township and its name."""
+    """Who and where: read only when a ticket opens. `places` by subject: where, its township and its name.
+
+    `people` can be reached; the ladder is drawn up from `everybody`.
+    """
 
     people: Sequence[Person]
+    everybody: Sequence[Person]
     load: dict[int, int]
     places: Mapping[str, tuple[Where, UUID | None, str]]
 
@@ -71,10 +76,15 @@ async def settle(
     due = [row for key, row in found.items() if key not in present and row.symptom_of is None]
     missing = [row for row in due if row.station_id not in excused]
     if missing:
-        desk = await _load_desk(connection, district_id)
+        desk = await _load_desk(connection, district_id, this)
         changed += [await _open(connection, district_id, row, desk, this) for row in missing]
+    open_ids = {ticket.ticket_id for ticket in present.values()}
     for key, ticket in present.items():
-        if key in found:
+        if ticket.merged_into is not None and (ticket.rule == REPORTED or key in found):
+            changed.append(await _follow(connection, ticket, open_ids, this))
+        elif ticket.rule == REPORTED:
+            continue
+        elif key in found:
             changed.append(await _keep(connection, ticket, found[key], this))
         elif ticket.rule == SILENT or ticket.station_id not in silent:
             changed.append(await _fade(connection, ticket, this))
@@ -95,7 +105,7 @@ async def _open(connection: Connection, district_id: int, row: Standing, desk: _
     at_least = max(last.step + 1 if last is not None and again else 0, _lowest_step(row.severity))
     route = find_route(where, row.category, desk.people, desk.load, at_least=at_least)
     due_ms = this.pace.wait(route.step, now_ms)
-    chain = make_chain(where, row.category, desk.people)
+    chain = make_chain(where, row.category, desk.everybody)
     if last is not None and again:
         ticket = await _reopen(connection, last, row, route, due_ms=due_ms, chain=chain)
     else:
@@ -148,6 +158,8 @@ async def _reopen(connection: Connection, last: Ticket, row: Standing, route: Ro
         recovered_ms=None,
         closed_ms=None,
         resolution=None,
+        helped=None,
+        merged_into=None,
         **ladder,
     )
 
@@ -171,6 +183,24 @@ async def _keep(connection: Connection, ticket: Ticket, row: Standing, this: _Ro
     return None
 
 
+async def _follow(connection: Connection, ticket: Ticket, open_ids: Collection[int], this: _Round) -> Ticket | None:
+    """A ticket under another rests; when that one is closed a report ends with it, a fault that stands goes its way."""
+    now_ms = this.now_ms
+    if ticket.merged_into in open_ids:
+        if ticket.state is not TicketState.VERIFYING:
+            return None
+        back: dict[str, Any] = {"state": TicketState.OPEN, "recovered_ms": None}
+        return await _move(connection, ticket, Action.RELAPSED, now_ms, values=back)
+    data = {"into_id": ticket.merged_into}
+    if ticket.rule == REPORTED:
+        head = await queries.get_ticket(connection, ticket.district_id, ticket.merged_into or 0)
+        resolution = None if head is None else head.resolution
+        ended = {"state": TicketState.CLOSED, "open": False, "closed_ms": now_ms, "resolution": resolution}
+        return await _move(connection, ticket, Action.CLOSED, now_ms, data=data, values=ended, told=False)
+    alone = {"merged_into": None, "due_ms": this.pace.resume(ticket, now_ms)}
+    return await _move(connection, ticket, Action.SPLIT, now_ms, data=data, values=alone, told=False)
+
+
 async def _doubt(connection: Connection, ticket: Ticket, row: Standing, this: _Round) -> Ticket | None:
     """The fault is there while its end was being verified. A person's word is given time, the machine's is not."""
     now_ms, recovered_ms = this.now_ms, ticket.recovered_ms or 0
@@ -187,6 +217,7 @@ async def _doubt(connection: Connection, ticket: Ticket, row: Standing, this: _R
         "acknowledged_ms": None,
         "promised_ms": None,
         "resolution": None,
+        "helped": None,
     }
     data = {"resolution": ticket.resolution}
     return await _move(connection, ticket, Action.UNCONFIRMED, now_ms, data=data, values=values, told=False)
@@ -204,7 +235,8 @@ async def _fade(connection: Connection, ticket: Ticket, this: _Round) -> Ticket 
     resolution = ticket.resolution or {"cause": "self_recovered"}
     values = {"state": TicketState.CLOSED, "open": False, "closed_ms": now_ms, "resolution": resolution}
     how = "self_recovered" if ticket.resolution is None else "confirmed"
-    return await _move(connection, ticket, Action.CLOSED, now_ms, data={"how": how}, values=values, told=False)
+    told = ticket.merged_into is not None
+    return await _move(connection, ticket, Action.CLOSED, now_ms, data={"how": how}, values=values, told=told)
 
 
 async def _move(
@@ -224,7 +256,7 @@ async def _move(
     return changed
 
 
-async def _load_desk(connection: Connection, district_id: int) -> _Desk:
+async def _load_desk(connection: Connection, district_id: int, this: _Round) -> _Desk:
     places: dict[str, tuple[Where, UUID | None, str]] = {"": (Where(None, None), None, "")}
     for area in await areas.list_areas(connection, district_id):
         if area.kind is AreaKind.TOWNSHIP:
@@ -235,7 +267,8 @@ async def _load_desk(connection: Connection, district_id: int) -> _Desk:
         where = Where(each.station_id, each.township_id)
         places[station_subject(each.station_id)] = (where, each.township_id, each.title)
     return _Desk(
-        people=await people.list_people(connection, district_id),
+        people=await list_reachable(connection, district_id, day=this.pace.working_day(this.now_ms)),
+        everybody=await people.list_people(connection, district_id),
         load=await queries.count_open_by_assignee(connection, district_id),
         places=places,
     )

@@ -29,6 +29,7 @@ class Action(StrEnum):
     ASKED = "asked"
     UNACKNOWLEDGED = "unacknowledged"
     REMINDED = "reminded"
+    NUDGED = "nudged"
     WAITED = "waited"
     RESOLVED = "resolved"
     RECOVERED = "recovered"
@@ -37,6 +38,10 @@ class Action(StrEnum):
     WORSENED = "worsened"
     JOINED = "joined"
     LEFT = "left"
+    MERGED = "merged"
+    SPLIT = "split"
+    LINKED = "linked"
+    PHOTO_REMOVED = "photo_removed"
     CLOSED = "closed"
 
 
@@ -73,6 +78,7 @@ ACTIONS: dict[Action, str] = {
     Action.ASKED: "到期询问",
     Action.UNACKNOWLEDGED: "受理失效",
     Action.REMINDED: "每日提醒",
+    Action.NUDGED: "到期前提醒",
     Action.WAITED: "挂起",
     Action.RESOLVED: "报告已修好",
     Action.RECOVERED: "设备已恢复，正在验证",
@@ -81,6 +87,10 @@ ACTIONS: dict[Action, str] = {
     Action.WORSENED: "情况加重",
     Action.JOINED: "并入区域故障",
     Action.LEFT: "从区域故障中分出",
+    Action.MERGED: "并入工单",
+    Action.SPLIT: "恢复为单独工单",
+    Action.LINKED: "关联工单",
+    Action.PHOTO_REMOVED: "删除照片",
     Action.CLOSED: "办结",
 }
 
@@ -102,3 +112,13 @@ STEPS: dict[int, str] = {
     3: "邻近乡镇骨干",
     4: "区中心",
 }
+
+REPORTED = "reported"
+"""The rule of tickets that people open by hand: no sensor sees such a fault, so people alone close it."""
+
+HELPED: dict[str, str] = {
+    "plain": "操作员的处理提示有效",
+    "backbone": "骨干的处理提示有效",
+    "other": "用了别的办法",
+}
+"""Answers to the question, asked at the end, which hint has mended it."""

@@ -10,6 +10,7 @@ from collector.web.assets import PREFIX, load_assets
 from collector.web.problems import handle_problems
 from collector.web.render import Renderer
 from collector.web.security import SecurityHeaders
+from collector.web.sizes import SizeLimit
 
 
 def fit_shell(app: FastAPI, *, public_url: str, zone: ZoneInfo, node_modules: Path | None = None) -> None:
@@ -21,4 +22,5 @@ def fit_shell(app: FastAPI, *, public_url: str, zone: ZoneInfo, node_modules: Pa
     # Compression beside a secret invites BREACH only where another site can send requests with our cookie, and the
     # cookie is SameSite=Lax.
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(SizeLimit)
     app.add_middleware(SecurityHeaders, public_url=public_url)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.testclient import TestClient
 
-from collector.tickets.pages import Filters, end_of, next_working_day
+from collector.tickets.forms import Filters, end_of, next_working_day
 from tests.office import Office, csrf_of
 
 ZONE = ZoneInfo("Asia/Shanghai")

@@ -63,11 +63,9 @@ async def resolve(connection: Any, district: Watch, ticket: Ticket) -> Ticket:
     return await service.resolve(
         connection,
         ticket,
+        service.Repair("旧课件太多", "删了", on_site=False),
         person_id=1,
         version=ticket.version,
-        cause="旧课件太多",
-        done="删了",
-        on_site=False,
         now_ms=district.now_ms,
     )
 
@@ -169,8 +167,8 @@ def test_what_was_done_can_be_written_down_after_the_machine_has_recovered(sqlit
         ({"note": " "}, "请写下备注内容"),
         ({"assignee_id": 99}, "没有这个人"),
         ({"assignee_id": 2}, "请选择另一个人"),
-        ({"cause": "", "done": "x", "on_site": True}, "请填写故障原因"),
-        ({"cause": "x", "done": "", "on_site": True}, "请填写处理办法"),
+        ({"repair": service.Repair("", "x", on_site=True)}, "请填写故障原因"),
+        ({"repair": service.Repair("x", "", on_site=True)}, "请填写处理办法"),
     ],
 )
 def test_a_form_filled_in_wrongly_says_what_to_change(sqlite_url: str, change: dict[str, Any], advice: str) -> None:
@@ -179,7 +177,7 @@ def test_a_form_filled_in_wrongly_says_what_to_change(sqlite_url: str, change: d
         "until_ms": service.wait,
         "note": service.comment,
         "assignee_id": service.reassign,
-        "cause": service.resolve,
+        "repair": service.resolve,
     }
 
     async def story() -> None:

@@ -33,11 +33,9 @@ async def _fix(district: Watch, ticket: Ticket) -> Ticket:
         return await service.resolve(
             connection,
             ticket,
+            service.Repair("旧课件太多", "删了旧课件", on_site=True),
             person_id=ticket.assignee_id or 0,
             version=ticket.version,
-            cause="旧课件太多",
-            done="删了旧课件",
-            on_site=True,
             now_ms=district.now_ms,
         )
 

@@ -12,11 +12,12 @@ from babel.messages.pofile import read_po
 from collector import errors
 from collector.faults.service import list_cards
 from collector.people import access, service
-from collector.tickets.words import ACTIONS, CATEGORIES, SEVERITIES, STATES, STEPS
+from collector.tickets import photos
+from collector.tickets.words import ACTIONS, CATEGORIES, HELPED, SEVERITIES, STATES, STEPS
 from collector.web.i18n import LOCALES, lasted, load_languages
 
 COLLECTOR = Path(errors.__file__).parent
-DOMAINS = ("directions", "overview", "people", "stations", "tickets", "usage")
+DOMAINS = ("directions", "operators", "overview", "people", "stations", "tickets", "usage")
 METHODS = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
 OPTIONS = {"**/templates/**.html": {"newstyle_gettext": "true"}}
 WORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "msgid": None, "translate": None}
@@ -42,8 +43,8 @@ def spoken() -> set[str]:
     words |= {text for card in list_cards().values() for text in (card.title, card.text, card.hint_plain)}
     words |= {card.hint_backbone for card in list_cards().values()}
     words |= {look.word for looks in (STATES, SEVERITIES) for look in looks.values()}
-    words |= {word for table in (ACTIONS, CATEGORIES, STEPS) for word in table.values()}
-    known = [each for module in (errors, access, service) for each in vars(module).values()]
+    words |= {word for table in (ACTIONS, CATEGORIES, HELPED, STEPS) for word in table.values()}
+    known = [each for module in (errors, access, photos, service) for each in vars(module).values()]
     told = [each for each in known if isinstance(each, type) and issubclass(each, errors.CentreError)]
     words |= {(each.__doc__ or "").strip() for each in told}
     return {word for word in words if re.search(r"[\u3000-\u9fff]", word)}

@@ -26,6 +26,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("district_id", "entry_id", name=op.f("pk_audit")),
     )
     op.create_table(
+        "buckets",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=600), nullable=False),
+        sa.Column("tokens", sa.Float(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("blocked_until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("district_id", "name", name=op.f("pk_buckets")),
+    )
+    op.create_table(
         "counters",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("name", sa.String(length=30), nullable=False),
@@ -110,6 +119,12 @@ def upgrade() -> None:
         info={"reference": "small and shared: one row a job"},
     )
     op.create_table(
+        "link_keys",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("district_id", name=op.f("pk_link_keys")),
+    )
+    op.create_table(
         "outages",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("outage_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -144,15 +159,35 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("wakes", sa.Boolean(), nullable=False),
+        sa.Column(
+            "rest",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("tries", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("follows_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("digest_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("set_ms", sa.BigInteger(), nullable=False),
         sa.Column("not_before_ms", sa.BigInteger(), nullable=False),
         sa.Column("leased_until_ms", sa.BigInteger(), nullable=True),
         sa.Column("sent_ms", sa.BigInteger(), nullable=True),
+        sa.Column("delivered_ms", sa.BigInteger(), nullable=True),
+        sa.Column("opened_ms", sa.BigInteger(), nullable=True),
+        sa.Column("reference", sa.String(length=100), server_default="", nullable=False),
         sa.Column("error", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("district_id", "message_id", name=op.f("pk_outbox")),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_outbox_failed",
+            ["district_id", "message_id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'failed'"),
+            sqlite_where=sa.text("state = 'failed'"),
+        )
         batch_op.create_index(
             "ix_outbox_pending",
             ["district_id", "not_before_ms"],
@@ -160,7 +195,31 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
         )
+        batch_op.create_index("ix_outbox_person", ["district_id", "person_id"], unique=False)
+        batch_op.create_index("ix_outbox_ticket", ["district_id", "ticket_id"], unique=False)
 
+    op.create_table(
+        "photos",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ticket_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("photo_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("thumb", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("district_id", "ticket_id", "photo_id", name=op.f("pk_photos")),
+    )
+    op.create_table(
+        "reaches",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("address", sa.String(length=500), nullable=False),
+        sa.PrimaryKeyConstraint("district_id", "person_id", "channel", name=op.f("pk_reaches")),
+    )
     op.create_table(
         "security_events",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -238,6 +297,8 @@ def upgrade() -> None:
         sa.Column("closed_ms", sa.BigInteger(), nullable=True),
         sa.Column("assignee_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("previous_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("merged_into", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("helped", sa.String(length=20), nullable=True),
         sa.Column(
             "resolution",
             sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
@@ -259,6 +320,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("open"),
             sqlite_where=sa.text("open"),
         )
+        batch_op.create_index(
+            "ix_tickets_helped",
+            ["district_id", "rule"],
+            unique=False,
+            postgresql_where=sa.text("helped IS NOT NULL"),
+            sqlite_where=sa.text("helped IS NOT NULL"),
+        )
         batch_op.create_index("ix_tickets_key", ["district_id", "dedup_key"], unique=False)
         batch_op.create_index("ix_tickets_station", ["district_id", "station_id"], unique=False)
         batch_op.create_index(
@@ -269,6 +337,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("open"),
         )
 
+    op.create_table(
+        "training_reminders",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("month", sa.String(length=7), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("district_id", "month", name=op.f("pk_training_reminders")),
+    )
     op.create_table(
         "areas",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -297,6 +372,23 @@ def upgrade() -> None:
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("password_hash", sa.String(length=200), nullable=True),
         sa.Column("language", sa.String(length=5), server_default="zh", nullable=False),
+        sa.Column(
+            "skills",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "more_areas",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "duty",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("duties", sa.Text(), server_default="", nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("disabled_ms", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["district_id"], ["districts.district_id"], name=op.f("fk_people_district_id")),
@@ -334,6 +426,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("district_id", "station_id", name=op.f("pk_settings_documents")),
     )
     op.create_table(
+        "absences",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("absence_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("from_day", sa.String(length=10), nullable=False),
+        sa.Column("to_day", sa.String(length=10), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["district_id", "person_id"],
+            ["people.district_id", "people.person_id"],
+            name=op.f("fk_absences_district_id_person_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "person_id", "absence_id", name=op.f("pk_absences")),
+    )
+    with op.batch_alter_table("absences", schema=None) as batch_op:
+        batch_op.create_index("ix_absences_to_day", ["district_id", "to_day"], unique=False)
+
+    op.create_table(
         "area_codes",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("area_id", sa.Uuid(), nullable=False),
@@ -346,6 +456,22 @@ def upgrade() -> None:
             name=op.f("fk_area_codes_district_id_area_id"),
         ),
         sa.PrimaryKeyConstraint("district_id", "area_id", "valid_from", name=op.f("pk_area_codes")),
+    )
+    op.create_table(
+        "qualifications",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("qualification_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("title", sa.String(length=100), nullable=False),
+        sa.Column("number", sa.String(length=60), nullable=False),
+        sa.Column("issued_day", sa.String(length=10), nullable=False),
+        sa.Column("expires_day", sa.String(length=10), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["district_id", "person_id"],
+            ["people.district_id", "people.person_id"],
+            name=op.f("fk_qualifications_district_id_person_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "person_id", "qualification_id", name=op.f("pk_qualifications")),
     )
     op.create_table(
         "release_offers",
@@ -395,6 +521,21 @@ def upgrade() -> None:
     with op.batch_alter_table("stations", schema=None) as batch_op:
         batch_op.create_index("ix_stations_area", ["district_id", "area_id"], unique=False)
 
+    op.create_table(
+        "trainings",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("training_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("topic", sa.String(length=200), nullable=False),
+        sa.Column("hours", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["district_id", "person_id"],
+            ["people.district_id", "people.person_id"],
+            name=op.f("fk_trainings_district_id_person_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "person_id", "training_id", name=op.f("pk_trainings")),
+    )
     op.create_table(
         "web_sessions",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -563,6 +704,7 @@ def upgrade() -> None:
             sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
             nullable=False,
         ),
+        sa.Column("absent_ms", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(
             ["district_id", "station_id"],
             ["stations.district_id", "stations.station_id"],
@@ -614,23 +756,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_playbacks_month", ["district_id", "month", "station_id"], unique=False)
 
     op.create_table(
-        "station_keys",
-        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("key_id", sa.String(length=16), nullable=False),
-        sa.Column("algorithm", sa.String(length=20), nullable=False),
-        sa.Column("public_key", sa.LargeBinary(), nullable=False),
-        sa.Column("created_ms", sa.BigInteger(), nullable=False),
-        sa.Column("rotate_ms", sa.BigInteger(), nullable=False),
-        sa.Column("revoked_ms", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["district_id", "station_id"],
-            ["stations.district_id", "stations.station_id"],
-            name=op.f("fk_station_keys_district_id_station_id"),
-        ),
-        sa.PrimaryKeyConstraint("district_id", "station_id", "key_id", name=op.f("pk_station_keys")),
-    )
-    op.create_table(
         "pledges",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -647,6 +772,23 @@ def upgrade() -> None:
             name=op.f("fk_pledges_district_id_station_id"),
         ),
         sa.PrimaryKeyConstraint("district_id", "station_id", "stream", name=op.f("pk_pledges")),
+    )
+    op.create_table(
+        "station_keys",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("algorithm", sa.String(length=20), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("rotate_ms", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_ms", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["district_id", "station_id"],
+            ["stations.district_id", "stations.station_id"],
+            name=op.f("fk_station_keys_district_id_station_id"),
+        ),
+        sa.PrimaryKeyConstraint("district_id", "station_id", "key_id", name=op.f("pk_station_keys")),
     )
     op.create_table(
         "station_states",
