@@ -187,11 +187,6 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("station", help="站点编号，例如 510802/17")
     release.set_defaults(run=_release)
 
-    rotate = commands.add_parser("rotate-keys", help="让站点换用新密钥（平时每年自动一次）")
-    rotate.add_argument("--district", type=int, default=510802)
-    rotate.add_argument("--station", help="站点编号，例如 510802/17；不给则为全区县")
-    rotate.set_defaults(run=_rotate_keys)
-
     link = commands.add_parser("link", help="生成一次性登录链接")
     link.add_argument("--district", type=int, default=510802)
     link.add_argument("--account", help="账号；不给则为第一个区中心人员")
@@ -222,6 +217,11 @@ def _add_upkeep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     restore = commands.add_parser("restore", help="用备份恢复（先停止中心）；原数据库会移到旁边")
     restore.add_argument("file", type=Path, help="备份文件")
     restore.set_defaults(run=_restore)
+
+    rotate = commands.add_parser("rotate-keys", help="让站点换用新密钥（平时每年自动一次）")
+    rotate.add_argument("--district", type=int, default=510802)
+    rotate.add_argument("--station", help="站点编号，例如 510802/17；不给则为全区县")
+    rotate.set_defaults(run=_rotate_keys)
 
     renew = commands.add_parser("renew", help="更新中心的 TLS 证书（运行中的中心每天自动检查）")
     renew.add_argument("--new-authority", action="store_true", help="预告并逐步换用新的根证书（约半年）")
