@@ -93,7 +93,9 @@ class Uplink:
         return self._take(response, batch, pledge, body, now)
 
     def _pledge(self, batch: Batch, now: Instant) -> Pledge | None:
-        head = self.spool.chain_at(batch.stream, batch.last) if batch.lines else None
+        # Behind a gap the station itself may not know the chain: what it cannot know it does not pledge.
+        known = bool(batch.lines) and b'"kind":"spool.gap"' not in batch.lines[-1]
+        head = self.spool.chain_at(batch.stream, batch.last) if known else None
         return self._prover.pledge(self.identity, batch, head, now)
 
     def _is_due(self, now: Instant) -> bool:
