@@ -193,7 +193,7 @@ class Runner:
             self._fail(name, began, "it reported a state that cannot be sent")
             return
         status = "no_data" if state is None else "ok"
-        self._states[name] = ProbeReport(status=status, mono=began.mono_ms, state=dict(state or {}))
+        self._states[name] = ProbeReport(status=status, mono=_to_the_second(began), state=dict(state or {}))
 
     def _save(self, name: str, post: _Post, now: Instant) -> None:
         reading = post.unsaved
@@ -216,7 +216,12 @@ class Runner:
     def _fail(self, name: str, now: Instant, error: str) -> None:
         if self._states.get(name) is None or self._states[name].status != "failed":
             log.warning("probe.failed name=%s error=%s", name, error)
-        self._states[name] = ProbeReport(status="failed", mono=now.mono_ms, error=error)
+        self._states[name] = ProbeReport(status="failed", mono=_to_the_second(now), error=error)
+
+
+def _to_the_second(at: Instant) -> int:
+    """Nobody asks for more, and what repeats weighs nothing on the wire."""
+    return at.mono_ms // 1000 * 1000
 
 
 def _close(post: _Post) -> None:

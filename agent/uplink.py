@@ -3,7 +3,6 @@
 Synchronous and driven by `tick(now)`; the transport and the dice are injected.
 """
 
-import gzip
 import json
 import logging
 import random
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 
 from agent.errors import LinkError
 from agent.identity import Identity, Keeping, has_next_key
+from agent.packing import Packer
 from agent.proving import Prover
 from agent.rotation import rotate
 from agent.spool import Batch, Spool
@@ -22,6 +22,7 @@ from agent.transport import Response, Transport
 from agent.version import VERSION
 from shared import signing
 from shared.clock import Instant
+from shared.wire.packing import UNKNOWN_DICTIONARY
 from shared.wire.v1 import (
     MAX_EVENTS,
     NEW_KEY,
@@ -61,6 +62,7 @@ class Uplink:
     """What else is done with an answer that is surely the centre's: settings and commands (`agent/directions.py`)."""
     keeping: Keeping = field(default_factory=Keeping)
     _prover: Prover = field(default_factory=Prover)
+    _packer: Packer = field(default_factory=Packer)
     _heartbeat_due_ms: int = 0
     _waiting_since_ms: int | None = None
     _not_before_ms: int = 0
@@ -82,15 +84,21 @@ class Uplink:
         lines = 0 if self._failures else self._max_events
         batch = self.spool.batch(max_lines=lines, max_bytes=MAX_BATCH_BYTES)
         pledge = self._pledge(batch, now)
-        body = gzip.compress(self._body(batch, pledge, now), compresslevel=6, mtime=0)
-        header = self._prover.authorize(self.identity, body)
-        headers = {"Authorization": header, "Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+        plain = self._body(batch, pledge, now)
         try:
-            response = self.transport.post(PATH, body, headers)
+            body, response = self._send(plain)
+            if response.status == 412 and _problem(response).endswith(UNKNOWN_DICTIONARY):
+                self._packer.forget()
+                body, response = self._send(plain)
         except LinkError as error:
             self._back_off(now, str(error), None)
             return False
         return self._take(response, batch, pledge, body, now)
+
+    def _send(self, plain: bytes) -> tuple[bytes, Response]:
+        body = self._packer.pack(plain)
+        header = self._prover.authorize(self.identity, body)
+        return body, self.transport.post(PATH, body, {"Authorization": header})
 
     def _pledge(self, batch: Batch, now: Instant) -> Pledge | None:
         # Behind a gap the station itself may not know the chain: what it cannot know it does not pledge.
@@ -152,6 +160,7 @@ class Uplink:
         if response.valid_ms is not None and not self._is_proven(response, answer, request):
             self._back_off(now, "the clock is wrong and the answer does not prove itself", None)
             return False
+        self._packer.note_taken()
         self._keep(answer)
         self._prover.keep(pledge, batch.stream, answer.stored, now)
         self._acknowledge(answer, batch, now)

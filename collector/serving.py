@@ -55,6 +55,7 @@ def serve(settings: Settings) -> None:
             access_log=False,
             log_level="info",
             server_header=False,
+            date_header=False,  # every answer to a station carries the time, signed where that matters
             ssl_context_factory=_speak_tls(settings),
         )
 

@@ -72,7 +72,9 @@ def secure_centre(
     app = create_app(settings, clock=clock, with_jobs=False)
     asyncio.run(_plant(settings.database))
     context = tls.serving_context(certificates)
-    options = uvicorn.Config(app, port=port, log_config=None, ssl_context_factory=lambda _config, _usual: context)
+    options = uvicorn.Config(
+        app, port=port, log_config=None, server_header=False, date_header=False, ssl_context_factory=lambda *_: context
+    )
     server = uvicorn.Server(options)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

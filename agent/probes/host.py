@@ -30,6 +30,7 @@ from shared.wire.states import HostState
 _REMEMBER_EVERY_MS = 600_000
 _SMART_EVERY_MS = 3_600_000
 _MOUNTS = Path("/proc/self/mountinfo")
+_STEP = 16 * 1024 * 1024
 _BELIEVABLE_C = (1, 150)
 
 
@@ -163,15 +164,20 @@ def _measure(directory: Path | None, *, uptime_s: int) -> HostState:
     memory = psutil.virtual_memory()
     free, total = _measure_disk(directory)
     return HostState(
-        disk_free=free,
+        disk_free=_coarse(free),
         disk_total=total,
-        memory_available=memory.available,
+        memory_available=_coarse(memory.available),
         memory_total=memory.total,
         temperature_c=_measure_temperature(),
-        load_1m=round(os.getloadavg()[0], 2),
+        load_1m=round(os.getloadavg()[0], 1),
         uptime_s=uptime_s,
         read_only=_find_read_only(directory),
     )
+
+
+def _coarse(size: int | None) -> int | None:
+    """To 16 MiB: what moves below that is noise, and would have to be sent with every heartbeat."""
+    return None if size is None else size // _STEP * _STEP
 
 
 def _measure_disk(directory: Path | None) -> tuple[int | None, int | None]:

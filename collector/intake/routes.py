@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from collector.centre import Centre
 from collector.errors import PushRefusedError
+from collector.intake.dictionaries import Dictionaries
 from collector.intake.keyring import Keyring
 from collector.intake.service import Received
 from collector.intake.unpacking import unpack
@@ -19,7 +20,6 @@ from collector.intake.writer import Writer
 from shared import signing
 from shared.wire.v1 import MAX_PACKED_BYTES
 
-_JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
 
 _ASK = signing.ASK_HEADER.lower().encode()
@@ -34,6 +34,7 @@ class PushDoor:
         self._centre = centre
         self._writer = writer
         self._keyring = Keyring(centre)
+        self._dictionaries = Dictionaries()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one push: 200 after the commit, or problem+json."""
@@ -46,9 +47,10 @@ class PushDoor:
             await _send(send, error.status, _describe(error), [_PROBLEM, *_retry(error)])
             return
         seal, envelope = self._centre.seal, received.push.envelope
+        self._dictionaries.keep(envelope.station, received.push.first)
         if seal is not None and envelope.trust < seal.version:
             answer = answer.model_copy(update={"trust": seal.trust})
-        content, headers = answer.model_dump_json().encode(), [_JSON]
+        content, headers = answer.model_dump_json(exclude_defaults=True).encode(), Headers()
         if seal is not None and _asks_proof(scope["headers"]):
             proof = seal.prove(station=envelope.station, request=body, answer=content)
             headers.append((signing.PROOF_HEADER.lower().encode(), proof.encode()))
@@ -59,7 +61,7 @@ class PushDoor:
         received_ms = self._centre.now_ms
         body = await read_body(receive, limit=MAX_PACKED_BYTES)
         claim = await self._keyring.check(_authorization(scope["headers"]), body)
-        push = unpack(body)
+        push = unpack(body, self._dictionaries.get(claim.station))
         if push.envelope.station != claim.station:
             raise PushRefusedError(403, "wrong-station", "the envelope names another station than the signature")
         district_id, station_id = map(int, claim.station.split("/"))

@@ -6,36 +6,42 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from collector.errors import PushRefusedError
+from shared.wire.packing import UNKNOWN_DICTIONARY, is_with_dictionary
 from shared.wire.v1 import MAX_BODY_BYTES, MAX_EVENTS, MAX_LINE_BYTES, Envelope
 
 _CHUNK = 64 * 1024
 
 
 class Push(NamedTuple):
-    """One push as received: its envelope and the raw bytes of its event lines."""
+    """One push as received: its envelope, the raw bytes of its event lines and those of the first line."""
 
     envelope: Envelope
     lines: tuple[bytes, ...]
+    first: bytes = b""
 
 
-def unpack(body: bytes) -> Push:
-    """Unpack a gzip NDJSON body. Raises PushRefusedError for one that is cut, too large or not in the form."""
-    first, *rest = inflate(body).split(b"\n")
+def unpack(body: bytes, dictionary: bytes = b"") -> Push:
+    """Unpack an NDJSON body, gzip or packed with the dictionary.
+
+    Raises PushRefusedError for one that is cut, too large or not in the form.
+    """
+    first, *rest = inflate(body, dictionary).split(b"\n")
     lines = tuple(rest[:-1] if rest and rest[-1] == b"" else rest)
     if len(lines) > MAX_EVENTS:
         raise PushRefusedError(413, "too-many-events", f"at most {MAX_EVENTS} events a push; send fewer")
     if any(len(line) > MAX_LINE_BYTES for line in lines):
         raise PushRefusedError(413, "line-too-long", f"a line has at most {MAX_LINE_BYTES} bytes")
     try:
-        return Push(Envelope.model_validate_json(first), lines)
+        return Push(Envelope.model_validate_json(first), lines, first)
     except ValidationError as error:
         where = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
         raise PushRefusedError(400, "bad-envelope", f"the first line is no envelope of wire 1 ({where})") from error
 
 
-def inflate(body: bytes, *, limit: int = MAX_BODY_BYTES) -> bytes:
+def inflate(body: bytes, dictionary: bytes = b"", *, limit: int = MAX_BODY_BYTES) -> bytes:
     """The unpacked bytes, never more than `limit` of them in memory."""
-    unpacker = zlib.decompressobj(wbits=31)
+    packed_so = is_with_dictionary(body)
+    unpacker = zlib.decompressobj(wbits=15, zdict=dictionary) if packed_so else zlib.decompressobj(wbits=31)
     parts: list[bytes] = []
     size = 0
     pending = body
@@ -50,6 +56,8 @@ def inflate(body: bytes, *, limit: int = MAX_BODY_BYTES) -> bytes:
                 )
             parts.append(part)
     except zlib.error as error:
+        if packed_so:
+            raise PushRefusedError(412, UNKNOWN_DICTIONARY, "pack it without a dictionary and send it again") from error
         raise PushRefusedError(400, "bad-gzip", "the body is not gzip; send it again") from error
     if not unpacker.eof:
         raise PushRefusedError(400, "cut-body", "the body ends too early; send it again")

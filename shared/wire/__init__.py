@@ -1,7 +1,7 @@
 """The law of the wire. It binds every version of the agent and of the centre, for ever.
 
-1. A push is `POST /api/v1/push`: gzip NDJSON. Line 1 is the envelope; each further line is one event, the very bytes
-   the station's spool holds.
+1. A push is `POST /api/v1/push`: NDJSON, packed as `packing.py` says. Line 1 is the envelope; each further line is one
+   event, the very bytes the station's spool holds.
 2. Fields are only added, each with a default. A kind of event is never reused for another meaning.
 3. Unknown fields and unknown kinds are kept whole. A known kind that lacks a field is set aside with its bytes: it is
    never dropped and never blocks the events behind it.

@@ -1,6 +1,5 @@
 """How an agent proves its pushes to centres that have a key, that have none, and that do not know tags."""
 
-import gzip
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from agent.uplink import Uplink
 from shared import signing, tags
 from shared.wire.v1 import PATH, Answer, Envelope, read_event
 from tests.clocks import ManualClock
+from tests.unpacking import Unpacker
 
 STATION, CENTRE = signing.new_key(), signing.new_key()
 NAME = "510802/1"
@@ -29,6 +29,7 @@ class Centre:
     station_key: bytes = bytes(STATION.verify_key)
     knows_tags: bool = True
     stores: bool = True
+    unpacker: Unpacker = field(default_factory=Unpacker)
     algorithms: list[str] = field(default_factory=list)
     envelopes: list[Envelope] = field(default_factory=list)
 
@@ -42,7 +43,8 @@ class Centre:
             tags.verify(claim, secret, method="POST", path=path, body=body)
         else:
             return Response(401, b'{"type": "/problems/bad-signature"}')
-        first, *lines = gzip.decompress(body).splitlines()
+        first, *lines = self.unpacker.read(body)
+        self.unpacker.last = first
         envelope = Envelope.model_validate_json(first)
         self.envelopes.append(envelope)
         stored = read_event(lines[-1]).seq if lines and self.stores else envelope.first - 1

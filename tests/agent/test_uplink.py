@@ -1,4 +1,3 @@
-import gzip
 import json
 import random
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from agent.uplink import Uplink
 from shared import signing
 from shared.wire.v1 import Answer, Envelope, Pace, read_event
 from tests.clocks import ManualClock
+from tests.unpacking import Unpacker
 
 KEY = signing.new_key()
 
@@ -26,16 +26,19 @@ class Centre:
 
     answers: list[Response | LinkError] = field(default_factory=list)
     sent: list[tuple[Envelope, list[int]]] = field(default_factory=list)
+    unpacker: Unpacker = field(default_factory=Unpacker)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         claim = signing.read_claim(headers["Authorization"])
         signing.verify(claim, bytes(KEY.verify_key), method="POST", path=path, body=body)
-        first, *rest = gzip.decompress(body).splitlines()
+        first, *rest = self.unpacker.read(body)
         seqs = [read_event(line).seq for line in rest]
         self.sent.append((Envelope.model_validate_json(first), seqs))
         answer = self.answers.pop(0) if self.answers else stored(seqs[-1] if seqs else 0)
         if isinstance(answer, LinkError):
             raise answer
+        if answer.status == 200:
+            self.unpacker.last = first
         return answer
 
 
@@ -174,3 +177,13 @@ def test_a_heartbeat_says_what_the_station_states_of_itself(bench: Bench) -> Non
 
     envelope, _ = bench.centre.sent[0]
     assert envelope.heartbeat.open_hours == ["1-5 08:30-18:00"]
+
+
+def test_a_centre_that_forgot_the_push_before_is_sent_the_whole_at_once(bench: Bench) -> None:
+    bench.passes(seconds=1)
+    bench.centre.answers = [problem(412, "unknown-dictionary")]
+    bench.record()
+    bench.passes(seconds=40)
+    refused, whole = bench.centre.sent[1:]
+    assert refused == whole
+    assert (bench.uplink.last_error, bench.spool.depth().waiting) == ("", 0)

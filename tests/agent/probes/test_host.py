@@ -152,11 +152,11 @@ def test_a_directory_that_is_missing_has_no_figures(directory: Path | None) -> N
 
 
 def test_a_file_system_mounted_read_only_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mounted = SimpleNamespace(f_flag=os.ST_RDONLY, f_blocks=100, f_bfree=50, f_bavail=40, f_frsize=4096)
+    mounted = SimpleNamespace(f_flag=os.ST_RDONLY, f_blocks=100, f_bfree=50, f_bavail=40, f_frsize=4 << 20)
     monkeypatch.setattr(os, "statvfs", lambda _: mounted)
     rig = Rig()
     seen = look(wake(rig, directory=tmp_path), rig, FIRST)
-    assert (seen.read_only, seen.disk_free, seen.disk_total) == (True, 40 * 4096, 100 * 4096)
+    assert (seen.read_only, seen.disk_free, seen.disk_total) == (True, 160 << 20, 400 << 20)
 
 
 def test_the_hottest_believable_sensor_gives_the_temperature(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def pass_time(county: County, uplinks: list[Uplink], *, since_s: int, seconds: i
 def test_ten_thousand_stations_come_back_as_a_ramp(monkeypatch: Any) -> None:
     # Signing and packing are not what is looked at here and would take most of the time.
     monkeypatch.setattr("agent.uplink.signing.authorization", lambda *_, **__: "")
-    monkeypatch.setattr("agent.uplink.gzip.compress", lambda *_, **__: b"")
+    monkeypatch.setattr("agent.uplink.Packer.pack", lambda *_: b"")
     monkeypatch.setattr(Uplink, "_body", lambda *_: b"")
     county = County()
     uplinks = a_county(county)
