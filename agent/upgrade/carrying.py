@@ -33,10 +33,11 @@ def carry_in(source: Path, state_dir: Path, keys_file: Path, version: str) -> st
         raise UpgradeError(str(error)) from error
     except OSError as error:
         raise UpgradeError(f"读不到升级包 {chosen}：{error.strerror}") from error
-    _become_owner(state_dir)
     try:
-        make_folder(place.waiting)
-        stage(place, header, payload, BY_HAND)
+        _become_owner(state_dir)
+        inside = Place(Path(FOLDER))
+        make_folder(inside.waiting)
+        stage(inside, header, payload, BY_HAND)
     except OSError as error:
         raise UpgradeError(f"写不进升级包：{error.strerror}。请清理硬盘后再试。") from error
     return header.manifest.version
@@ -80,10 +81,14 @@ def _version_of(file: Path) -> tuple[int, ...]:
 
 
 def _become_owner(state_dir: Path) -> None:
-    """For the rest of this process, be the account the state belongs to."""
+    """For the rest of this process, stand in the state folder and be the account it belongs to.
+
+    The folder is entered first: systemd keeps it where only root may pass (`/var/lib/private`).
+    """
+    os.chdir(state_dir)
     if os.geteuid() != 0:
         return
-    owner = state_dir.stat()
+    owner = Path().stat()
     os.setgroups([])
     os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
     os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)

@@ -3,6 +3,9 @@
 #
 #     build.sh [folder] [version]      prints the path of the package; dist/ and the project's version by default
 #
+# RELEASE_KEYS names the file with the public halves of the release keys (docs/install.md). Without it the package trusts
+# no release, and stations are upgraded by packages alone.
+#
 # The environment holds no path of the machine that built it: pyvenv.cfg and one link lead to Debian's Python 3.11.
 set -eu
 umask 022
@@ -30,6 +33,10 @@ tar -C "$root" --exclude=__pycache__ -cf - agent shared | tar -C "$site" --no-sa
 printf 'home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11\n' > "$home/pyvenv.cfg"
 ln -s /usr/bin/python3.11 "$home/bin/python"
 install -m 755 "$here/yuanjiao-agent.sh" "$home/bin/yuanjiao-agent"
+if [ -n "${RELEASE_KEYS:-}" ]; then
+    (cd "$root" && "$python" deploy/release/release.py check "$RELEASE_KEYS")
+    install -m 644 "$RELEASE_KEYS" "$home/release_keys.toml"
+fi
 # Compiled here, because the agent may not write there; by hash, so that file dates mean nothing.
 "$python" -m compileall -q -j 2 --invalidation-mode unchecked-hash -s "$stage" -p / "$site"
 

@@ -4,6 +4,7 @@
     python deploy/release/release.py build FILE [--from 0.1.0]  the agent of this source, unsigned
     python deploy/release/release.py sign FILE KEY_FILE         adds a signature
     python deploy/release/release.py show FILE                  what it is and who has signed it
+    python deploy/release/release.py check KEYS_FILE            whether release_keys.toml can be used
 
 Who holds a key and what happens when one is lost: docs/decisions/0025-signed-releases-on-probation.md.
 """
@@ -21,7 +22,7 @@ from nacl.encoding import HexEncoder
 from nacl.signing import SigningKey
 from packaging.requirements import Requirement
 
-from shared.release import describe, split_release
+from shared.release import describe, read_keys, split_release
 
 ROOT = Path(__file__).parents[2]
 START = """from agent.__main__ import main
@@ -87,7 +88,7 @@ def main() -> None:
     from agent.version import VERSION  # noqa: PLC0415 - only `build` needs the agent beside it
 
     parser = argparse.ArgumentParser(description="Release keys, releases, signatures.")
-    parser.add_argument("act", choices=("key", "build", "sign", "show"))
+    parser.add_argument("act", choices=("key", "build", "sign", "show", "check"))
     parser.add_argument("file", type=Path)
     parser.add_argument("key", type=Path, nargs="?")
     parser.add_argument("--from", dest="minimum_from", default="0.1.0", help="oldest version that may take it")
@@ -100,6 +101,9 @@ def main() -> None:
         if options.key is None:
             parser.error("name the file of the key")
         sign(options.file, read_key(options.key))
+    elif options.act == "check":
+        if read_keys(options.file) is None:
+            parser.error(f"there is no {options.file}")
     else:
         header, _ = split_release(options.file.read_bytes())
         sys.stdout.write(f"{header.text}\nsigned by: {', '.join(header.signatures) or 'nobody'}\n")
