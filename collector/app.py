@@ -20,6 +20,7 @@ from collector.intake.routes import PushDoor
 from collector.intake.writer import Writer
 from collector.job_runner import Job, JobRunner
 from collector.jobs import list_duties, list_jobs
+from collector.operators import pages as operators
 from collector.overview import pages as overview
 from collector.overview import station_pages
 from collector.people import pages as people
@@ -89,7 +90,20 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
     app.state.writer = writer
     app.state.jobs = jobs
     fit_shell(app, public_url=settings.public_url, zone=settings.zone)
-    for part in (enrolment, directions, releases, health, people, overview, station_pages, photo_pages, tickets, usage, figures):
+    for part in (
+        enrolment,
+        directions,
+        releases,
+        health,
+        people,
+        overview,
+        station_pages,
+        operators,
+        photo_pages,
+        tickets,
+        usage,
+        figures,
+    ):
         app.include_router(part.router)
     require_declared(app, machine=MACHINE)
     return app

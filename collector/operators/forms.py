@@ -1,0 +1,66 @@
+"""What the forms of the operators' archive send, and what the address of the list says."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from collector.faults.rules.base import Category
+from collector.people.queries import Role
+
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class Filters(BaseModel):
+    township: str = ""
+    role: str = ""
+    lacking: str = ""
+
+
+class Filed(BaseModel):
+    """A person's file as the form sends it."""
+
+    name: Annotated[str, Field(max_length=60)] = ""
+    role: Role = Role.BACKBONE
+    phone: Annotated[str, Field(max_length=30)] = ""
+    email: Annotated[str, Field(max_length=200)] = ""
+    area_id: str = ""
+    station_id: str = ""
+    skills: list[Category] = []
+    more_areas: list[UUID] = []
+    duty: list[Annotated[int, Field(ge=1, le=7)]] = []
+    duties: Annotated[str, Field(max_length=2000)] = ""
+    version: int = 1
+    csrf: str = ""
+
+
+class Trained(BaseModel):
+    day: Day
+    topic: Annotated[str, Field(min_length=1, max_length=200)]
+    hours: Annotated[int, Field(ge=1, le=999)] = 8
+    csrf: str = ""
+
+
+class Qualified(BaseModel):
+    title: Annotated[str, Field(min_length=1, max_length=100)]
+    number: Annotated[str, Field(max_length=60)] = ""
+    issued_day: Day
+    expires_day: Day | None = None
+    csrf: str = ""
+
+
+class Away(BaseModel):
+    from_day: Day
+    to_day: Day
+    reason: Annotated[str, Field(max_length=200)] = ""
+    csrf: str = ""
+
+
+class Versioned(BaseModel):
+    version: int
+    csrf: str = ""
+
+
+class Numbered(BaseModel):
+    number: int
+    csrf: str = ""

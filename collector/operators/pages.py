@@ -1,0 +1,389 @@
+"""The operators' archive on the screen and as CSV. Who manages people may change files of their own field of work."""
+
+import csv
+import io
+from datetime import date, timedelta
+from typing import Annotated
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from collector.areas import queries as areas
+from collector.areas.queries import AreaKind
+from collector.db.engine import Connection
+from collector.errors import BadInputError, CentreError, NotAllowedError
+from collector.faults.rules.base import Category
+from collector.operators import queries, service
+from collector.operators.forms import Away, Filed, Filters, Numbered, Qualified, Trained, Versioned
+from collector.operators.service import CLASSES, OPERATORS, TOPICS, Change, Row
+from collector.people import queries as people
+from collector.people import service as accounts
+from collector.people.access import May, Visitor, centre_of, may
+from collector.people.queries import Person, Role
+from collector.stations import queries as stations
+from collector.tickets.forms import id_of
+from collector.tickets.words import CATEGORIES
+from collector.web.i18n import msgid
+from collector.web.render import renderer_of
+from shared.months import local
+
+router = APIRouter(prefix="/operators")
+
+WEEKDAYS = tuple(map(msgid, ("周一", "周二", "周三", "周四", "周五", "周六", "周日")))
+_COLUMNS = tuple(
+    map(
+        msgid,
+        ("姓名", "类别", "乡镇（街道）", "站点", "电话", "专长", "今年培训次数", "资格到期", "未办结工单", "休假至"),
+    )
+)
+_SOON_DAYS = 60
+Manager = Annotated[Visitor, may(May.MANAGE_PEOPLE)]
+
+
+@router.get("")
+async def operator_list(
+    request: Request, visitor: Annotated[Visitor, may(May.SEE)], filters: Annotated[Filters, Query()]
+) -> Response:
+    """Who there is, who lacks training, and what each township should be trained in."""
+    today = _today(request)
+    async with centre_of(request).database.read() as connection:
+        rows = await _rows(request, connection, visitor, filters)
+        townships = await areas.list_areas(connection, visitor.district_id, kind=AreaKind.TOWNSHIP)
+        places = {each.station_id: each.title for each in await stations.list_stations(connection, visitor.district_id)}
+        topics = await service.list_topics(connection, visitor.district_id, now_ms=centre_of(request).now_ms)
+    seen = [each for each in townships if visitor.sees(station_id=None, township_id=each.area_id)]
+    by_area = {each.area_id: each for each in topics}
+    return renderer_of(request).page(
+        request,
+        "operators/list.html",
+        rows=rows,
+        filters=filters,
+        townships=seen,
+        area_names={each.area_id: each.short for each in townships},
+        places=places,
+        classes=CLASSES,
+        categories=CATEGORIES,
+        topics=[(each, by_area[each.area_id].counts) for each in seen if each.area_id in by_area],
+        topic_words=TOPICS,
+        soon=(today + timedelta(days=_SOON_DAYS)).isoformat(),
+    )
+
+
+@router.get(".csv")
+async def operator_file(
+    request: Request, visitor: Annotated[Visitor, may(May.SEE)], filters: Annotated[Filters, Query()]
+) -> Response:
+    """The same list for a spreadsheet: phones stay masked, names never become formulas."""
+    translate = renderer_of(request).gettext(request)
+    async with centre_of(request).database.read() as connection:
+        rows = await _rows(request, connection, visitor, filters)
+        names = {each.area_id: each.short for each in await areas.list_areas(connection, visitor.district_id)}
+        places = {each.station_id: each.title for each in await stations.list_stations(connection, visitor.district_id)}
+    text = io.StringIO()
+    sheet = csv.writer(text)
+    sheet.writerow([translate(each) for each in _COLUMNS])
+    for row in rows:
+        person = row.person
+        sheet.writerow(
+            [
+                _harmless(person.name),
+                translate(CLASSES[person.role]),
+                _harmless(names.get(person.area_id, "") if person.area_id else ""),
+                _harmless(places.get(person.station_id or 0, "")),
+                row.phone,
+                translate("、").join(translate(CATEGORIES[Category(each)]) for each in sorted(person.skills)),
+                row.trained,
+                row.expires or "",
+                row.load,
+                "" if row.away is None else row.away.to_day,
+            ]
+        )
+    name = quote(f"{visitor.district}操作员档案.csv")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/new")
+async def new_page(request: Request, visitor: Manager) -> Response:
+    return await _edit(request, visitor, Filed(area_id=str(visitor.township_id or "")), person=None)
+
+
+@router.post("/new")
+async def add(request: Request, visitor: Manager, form: Annotated[Filed, Form()]) -> Response:
+    centre = centre_of(request)
+    try:
+        async with centre.database.write() as connection:
+            new = await _change(connection, visitor, form)
+            mine = visitor.person.person_id
+            number = await service.add(connection, visitor.district_id, new, person_id=mine, now_ms=centre.now_ms)
+    except BadInputError as problem:
+        return await _edit(request, visitor, form, person=None, problem=problem)
+    return RedirectResponse(f"/operators/{number}", 303)
+
+
+@router.get("/{person_id:int}")
+async def person_page(request: Request, visitor: Annotated[Visitor, may(May.SEE)], person_id: int) -> Response:
+    return await _show(request, visitor, person_id)
+
+
+@router.post("/{person_id:int}/phone")
+async def phone(request: Request, visitor: Manager, person_id: int) -> Response:
+    """The whole number, once, on the page; that it was shown is written down."""
+    centre = centre_of(request)
+    async with centre.database.write() as connection:
+        person = await _require(connection, visitor, person_id)
+        mine = visitor.person.person_id
+        number = await service.show_phone(connection, person, person_id=mine, now_ms=centre.now_ms)
+    return await _show(request, visitor, person_id, phone=number)
+
+
+@router.post("/{person_id:int}/link")
+async def sign_in_link(request: Request, visitor: Manager, person_id: int) -> Response:
+    """A one-time sign-in link to hand over, shown once."""
+    centre = centre_of(request)
+    async with centre.database.write() as connection:
+        person = await _require(connection, visitor, person_id)
+        token = await accounts.make_link(connection, visitor.district_id, person_id, now_ms=centre.now_ms)
+        await people.record(
+            connection,
+            visitor.district_id,
+            person_id=visitor.person.person_id,
+            action="operators.link",
+            object_=f"person/{person.person_id}",
+            now_ms=centre.now_ms,
+        )
+    return await _show(
+        request, visitor, person_id, link=f"{centre.settings.public_url.rstrip('/')}/signin/link/{token}"
+    )
+
+
+@router.get("/{person_id:int}/edit")
+async def edit_page(request: Request, visitor: Manager, person_id: int) -> Response:
+    async with centre_of(request).database.read() as connection:
+        person = await _require(connection, visitor, person_id)
+        kept = await queries.get_file(connection, visitor.district_id, person_id)
+    form = Filed(
+        name=person.name,
+        role=person.role,
+        email=person.email,
+        area_id=str(person.area_id or ""),
+        station_id=str(person.station_id or ""),
+        skills=[Category(each) for each in person.skills],
+        more_areas=list(person.more_areas),
+        duty=list(person.duty),
+        duties="" if kept is None else kept.duties,
+        version=1 if kept is None else kept.version,
+    )
+    return await _edit(request, visitor, form, person=person)
+
+
+@router.post("/{person_id:int}/edit")
+async def edit(request: Request, visitor: Manager, person_id: int, form: Annotated[Filed, Form()]) -> Response:
+    centre = centre_of(request)
+    async with centre.database.read() as connection:
+        person = await _require(connection, visitor, person_id)
+    try:
+        async with centre.database.write() as connection:
+            new = await _change(connection, visitor, form)
+            mine = visitor.person.person_id
+            await service.change(connection, person, new, version=form.version, person_id=mine, now_ms=centre.now_ms)
+    except CentreError as problem:
+        return await _edit(request, visitor, form, person=person, problem=problem)
+    return RedirectResponse(f"/operators/{person_id}", 303)
+
+
+@router.post("/{person_id:int}/leave-office")
+async def let_go(request: Request, visitor: Manager, person_id: int, form: Annotated[Versioned, Form()]) -> Response:
+    centre = centre_of(request)
+    async with centre.database.write() as connection:
+        person = await _require(connection, visitor, person_id)
+        mine = visitor.person.person_id
+        await service.let_go(connection, person, version=form.version, person_id=mine, now_ms=centre.now_ms)
+    return RedirectResponse("/operators", 303)
+
+
+@router.post("/{person_id:int}/training")
+async def train(request: Request, visitor: Manager, person_id: int, form: Annotated[Trained, Form()]) -> Response:
+    async with centre_of(request).database.write() as connection:
+        await _require(connection, visitor, person_id)
+        await queries.add_training(
+            connection, visitor.district_id, person_id, day=_day(form.day), topic=form.topic.strip(), hours=form.hours
+        )
+    return RedirectResponse(f"/operators/{person_id}", 303)
+
+
+@router.post("/{person_id:int}/qualification")
+async def qualify(request: Request, visitor: Manager, person_id: int, form: Annotated[Qualified, Form()]) -> Response:
+    async with centre_of(request).database.write() as connection:
+        await _require(connection, visitor, person_id)
+        await queries.add_qualification(
+            connection,
+            visitor.district_id,
+            person_id,
+            title=form.title.strip(),
+            number=form.number.strip(),
+            issued_day=_day(form.issued_day),
+            expires_day=_day(form.expires_day) if form.expires_day else None,
+        )
+    return RedirectResponse(f"/operators/{person_id}", 303)
+
+
+@router.post("/{person_id:int}/away")
+async def away(request: Request, visitor: Manager, person_id: int, form: Annotated[Away, Form()]) -> Response:
+    """Write leave down: the ladder passes over whoever is away."""
+    begin, end = _day(form.from_day), _day(form.to_day)
+    if end < begin:
+        raise BadInputError("休假的结束日期不能早于开始日期。请重新选择。")
+    async with centre_of(request).database.write() as connection:
+        await _require(connection, visitor, person_id)
+        await people.add_absence(
+            connection, visitor.district_id, person_id, from_day=begin, to_day=end, reason=form.reason.strip()
+        )
+    return RedirectResponse(f"/operators/{person_id}", 303)
+
+
+@router.post("/{person_id:int}/back")
+async def back(request: Request, visitor: Manager, person_id: int, form: Annotated[Numbered, Form()]) -> Response:
+    """Strike leave out."""
+    async with centre_of(request).database.write() as connection:
+        await _require(connection, visitor, person_id)
+        await people.drop_absence(connection, visitor.district_id, person_id, form.number)
+    return RedirectResponse(f"/operators/{person_id}", 303)
+
+
+async def _rows(request: Request, connection: Connection, visitor: Visitor, filters: Filters) -> list[Row]:
+    rows = await service.list_rows(connection, visitor.district_id, today=_today(request))
+    home = await _homes(connection, visitor)
+    return [
+        each
+        for each in rows
+        if visitor.sees(station_id=each.person.station_id, township_id=_home(each.person, home))
+        and filters.township in {"", str(_home(each.person, home))}
+        and filters.role in {"", each.person.role}
+        and not (filters.lacking and (each.trained or each.person.role is not Role.BACKBONE))
+    ]
+
+
+async def _require(connection: Connection, visitor: Visitor, person_id: int) -> Person:
+    """An operator of the visitor's field of work; files of the office and the centre are the centre's alone."""
+    person = await service.require_person(connection, visitor.district_id, person_id)
+    if person.role not in OPERATORS and visitor.person.role is not Role.CENTRE:
+        raise NotAllowedError
+    home = _home(person, await _homes(connection, visitor))
+    visitor.require_sight(station_id=person.station_id, township_id=home)
+    return person
+
+
+async def _change(connection: Connection, visitor: Visitor, form: Filed) -> Change:
+    """What the form says, if it stays inside the visitor's field of work."""
+    if form.role not in OPERATORS:
+        raise BadInputError("档案里只有骨干和普通操作员。请选择类别。")
+    station_id = int(form.station_id) if form.station_id.isdecimal() else None
+    area_id = id_of(form.area_id)
+    if station_id is not None:
+        station = await stations.require_station(connection, visitor.district_id, station_id)
+        area_id = area_id or station.township_id
+        visitor.require_sight(station_id=station_id, township_id=station.township_id)
+    for each in [*form.more_areas, *([] if area_id is None else [area_id])]:
+        visitor.require_sight(station_id=station_id, township_id=each)
+    return Change(
+        name=form.name,
+        role=form.role,
+        phone=form.phone,
+        email=form.email,
+        area_id=area_id,
+        station_id=station_id,
+        skills=list(form.skills),
+        more_areas=form.more_areas,
+        duty=form.duty,
+        duties=form.duties,
+    )
+
+
+async def _show(
+    request: Request, visitor: Visitor, person_id: int, *, phone: str | None = None, link: str | None = None
+) -> Response:
+    today = _today(request).isoformat()
+    async with centre_of(request).database.read() as connection:
+        person = await _require(connection, visitor, person_id)
+        kept = await queries.get_file(connection, visitor.district_id, person_id)
+        rows = await service.list_rows(connection, visitor.district_id, today=_today(request))
+        trainings = await queries.list_trainings(connection, visitor.district_id, person_id)
+        qualified = await queries.list_qualifications(connection, visitor.district_id, person_id=person_id)
+        leave = await people.list_absences(connection, visitor.district_id, from_day=today)
+        names = {each.area_id: each.short for each in await areas.list_areas(connection, visitor.district_id)}
+        places = {each.station_id: each.title for each in await stations.list_stations(connection, visitor.district_id)}
+    return renderer_of(request).page(
+        request,
+        "operators/person.html",
+        person=person,
+        kept=kept,
+        row=next((each for each in rows if each.person.person_id == person_id), None),
+        trainings=trainings,
+        qualified=qualified,
+        leave=[each for each in leave if each.person_id == person_id],
+        masked=accounts.mask_phone(person.phone),
+        phone=phone,
+        link=link,
+        area_names=names,
+        places=places,
+        classes=CLASSES,
+        categories=CATEGORIES,
+        weekdays=WEEKDAYS,
+        today=today,
+        manages=visitor.may(May.MANAGE_PEOPLE),
+    )
+
+
+async def _edit(
+    request: Request, visitor: Visitor, form: Filed, *, person: Person | None, problem: CentreError | None = None
+) -> Response:
+    async with centre_of(request).database.read() as connection:
+        townships = await areas.list_areas(connection, visitor.district_id, kind=AreaKind.TOWNSHIP)
+        everywhere = await stations.list_stations(connection, visitor.district_id)
+    return renderer_of(request).page(
+        request,
+        "operators/edit.html",
+        status=problem.status if problem else 200,
+        person=person,
+        form=form,
+        problem=problem,
+        townships=[each for each in townships if visitor.sees(station_id=None, township_id=each.area_id)],
+        stations=[
+            each for each in everywhere if visitor.sees(station_id=each.station_id, township_id=each.township_id)
+        ],
+        classes=CLASSES,
+        categories=CATEGORIES,
+        weekdays=WEEKDAYS,
+        masked="" if person is None else accounts.mask_phone(person.phone),
+    )
+
+
+async def _homes(connection: Connection, visitor: Visitor) -> dict[int, UUID]:
+    """The township of each station."""
+    found = await stations.list_stations(connection, visitor.district_id)
+    return {each.station_id: each.township_id for each in found if each.township_id is not None}
+
+
+def _home(person: Person, homes: dict[int, UUID]) -> UUID | None:
+    return person.area_id or homes.get(person.station_id or 0)
+
+
+def _today(request: Request) -> date:
+    centre = centre_of(request)
+    return local(centre.now_ms, centre.settings.zone).date()
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise BadInputError("日期不对。请重新选择日期。") from error
+
+
+def _harmless(text: str) -> str:
+    """A name a spreadsheet takes for a formula gets a quote in front."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
