@@ -1,17 +1,22 @@
 """Periodic work, as one ordered list. The database hands each slot of a job to one process (`collector.db.claims`)."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 
 from collector import tls
+from collector.alerts import sending
 from collector.alerts import service as alerts
-from collector.alerts.channels.base import Keys
+from collector.alerts.channels.base import OpenChannel
 from collector.areas import queries as areas
 from collector.centre import Centre
 from collector.db import presence
+from collector.db.engine import Connection
 from collector.faults import pasts
 from collector.faults import service as faults
+from collector.faults.holding import is_hold_over
 from collector.intake import pledging
 from collector.job_runner import Job
+from collector.operators import reminding
 from collector.people import queries as people
 from collector.storage import service as storage
 from collector.tickets import settling as tickets
@@ -22,19 +27,24 @@ ReadySince = Callable[[], Awaitable[int]]
 
 INTAKE = "part.intake"
 PRESENCE_MS = 45_000
+PROMPT_S = 2
+"""How often it is looked whether a hold has ended and whether a message is due: an alert leaves within 5 s."""
 
 
 def list_jobs(centre: Centre, ready_since: ReadySince) -> list[Job]:
     """All periodic work, in the order of the pipeline. Each slot is done by one of the processes."""
     settings = centre.settings
+    channels = alerts.open_channels(settings.keys)
+    judged: dict[int, int] = {}
     return [
         Job("storage.months", 3600, lambda _: make_months(centre)),
         Job("usage.fold", settings.fold_every_s, lambda _: fold_usage(centre)),
         Job("faults.look_back", 900, lambda _: look_back(centre)),
-        Job("faults.judge", settings.judge_every_s, lambda _: judge_faults(centre, ready_since)),
-        Job("alerts.send", 2, lambda _: send_alerts(centre)),
+        Job("faults.judge", PROMPT_S, lambda _: judge_promptly(centre, ready_since, channels, judged)),
+        Job("alerts.send", PROMPT_S, lambda _: pump_alerts(centre, channels)),
         Job("intake.pledges", 300, lambda _: check_pledges(centre)),
         Job("people.tidy", 3600, lambda _: tidy_people(centre)),
+        Job("operators.remind", 3600, lambda _: remind_of_training(centre, channels)),
         Job("storage.retention", 86_400, lambda _: drop_old_events(centre)),
     ]
 
@@ -67,50 +77,101 @@ async def look_back(centre: Centre) -> None:
             await pasts.look_back(connection, each.district_id, now_ms=centre.now_ms, zone=centre.settings.zone)
 
 
-async def judge_faults(centre: Centre, ready_since: ReadySince) -> None:
-    """Find faults, bring tickets into line and write the messages about it: one transaction a district."""
-    settings = centre.settings
-    channels = alerts.open_channels(_keys(centre))
-    ready_since_ms = await ready_since()
+async def judge_promptly(
+    centre: Centre, ready_since: ReadySince, channels: Mapping[str, OpenChannel], judged: dict[int, int]
+) -> None:
+    """Judge each district every so often, and at once where a hold has ended. `judged` keeps when it was last."""
+    settings, now_ms = centre.settings, centre.now_ms
+    every_ms = settings.judge_every_s * 1000
     async with centre.database.read() as connection:
-        districts = await areas.list_districts(connection)
+        districts = [each.district_id for each in await areas.list_districts(connection)]
+        ripe = {each for each in districts if await _is_ripe(connection, centre, each)}
     for each in districts:
-        now_ms = centre.now_ms
-        async with centre.database.write() as connection:
-            await faults.judge(
-                connection,
-                each.district_id,
-                period_s=settings.heartbeat_s,
-                grace_s=settings.grace_s,
-                ready_since_ms=ready_since_ms,
-                now_ms=now_ms,
-                patience=settings.patience,
-            )
-            await tickets.settle(connection, each.district_id, period_s=settings.heartbeat_s, now_ms=now_ms)
-            await alerts.tell(
-                connection,
-                each.district_id,
-                channels=channels,
-                public_url=settings.public_url,
-                now_ms=now_ms,
-                zone=settings.zone,
-            )
+        if each in ripe or not 0 <= now_ms - judged.get(each, 0) < every_ms:
+            await judge_district(centre, each, await ready_since(), channels)
+            judged[each] = now_ms
+
+
+async def _is_ripe(connection: Connection, centre: Centre, district_id: int) -> bool:
+    period_s, patience = centre.settings.heartbeat_s, centre.settings.patience
+    return await is_hold_over(connection, district_id, period_s=period_s, patience=patience, now_ms=centre.now_ms)
+
+
+async def judge_faults(centre: Centre, ready_since: ReadySince) -> None:
+    """Judge every district now: for whoever drives the clock by hand."""
+    channels = alerts.open_channels(centre.settings.keys)
+    await judge_promptly(centre, ready_since, channels, {})
+
+
+async def judge_district(
+    centre: Centre, district_id: int, ready_since_ms: int, channels: Mapping[str, OpenChannel]
+) -> None:
+    """Find faults, bring tickets into line and write the messages about it, in one transaction."""
+    settings, now_ms = centre.settings, centre.now_ms
+    async with centre.database.write() as connection:
+        await faults.judge(
+            connection,
+            district_id,
+            period_s=settings.heartbeat_s,
+            grace_s=settings.grace_s,
+            ready_since_ms=ready_since_ms,
+            now_ms=now_ms,
+            patience=settings.patience,
+        )
+        await tickets.settle(connection, district_id, period_s=settings.heartbeat_s, now_ms=now_ms, zone=settings.zone)
+        await alerts.tell(
+            connection,
+            district_id,
+            channels=channels,
+            public_url=settings.public_url,
+            now_ms=now_ms,
+            zone=settings.zone,
+        )
 
 
 async def send_alerts(centre: Centre) -> None:
-    """Send what is due, district by district, until nothing is."""
-    channels = alerts.open_channels(_keys(centre))
+    """Send what is due now: for whoever drives the clock by hand."""
+    await pump_alerts(centre, alerts.open_channels(centre.settings.keys))
+
+
+async def pump_alerts(centre: Centre, channels: Mapping[str, OpenChannel]) -> None:
+    """Send what is due, all districts side by side, until nothing is."""
     async with centre.database.read() as connection:
         districts = await areas.list_districts(connection)
-    for each in districts:
-        while await alerts.send(centre.database, each.district_id, channels=channels, now_ms=centre.now_ms):
-            pass
+    pumps = (
+        sending.pump(
+            centre.database,
+            each.district_id,
+            channels=channels,
+            clock=lambda: centre.now_ms,
+            zone=centre.settings.zone,
+        )
+        for each in districts
+    )
+    await asyncio.gather(*pumps)
 
 
 async def check_pledges(centre: Centre) -> None:
     """Hold the stations' own signatures against their records, and miss those that do not come."""
     await pledging.check_pledges(centre.database, now_ms=centre.now_ms)
     await pledging.tell_unproven(centre.database, now_ms=centre.now_ms)
+
+
+async def remind_of_training(centre: Centre, channels: Mapping[str, OpenChannel]) -> None:
+    """Tell the offices, once a month from autumn on, which "1" has no training this year."""
+    settings = centre.settings
+    async with centre.database.read() as connection:
+        districts = await areas.list_districts(connection)
+    for each in districts:
+        async with centre.database.write() as connection:
+            await reminding.remind_of_training(
+                connection,
+                each.district_id,
+                channels=channels,
+                public_url=settings.public_url,
+                now_ms=centre.now_ms,
+                zone=settings.zone,
+            )
 
 
 async def tidy_people(centre: Centre) -> None:
@@ -148,7 +209,3 @@ async def heard_since(centre: Centre) -> int:
     async with centre.database.read() as connection:
         since_ms = await presence.served_since(connection, INTAKE, now_ms=now_ms)
     return now_ms if since_ms is None else since_ms
-
-
-def _keys(centre: Centre) -> Keys:
-    return Keys(mail_url=centre.settings.mail_url, webhook_secret=centre.settings.webhook_secret)

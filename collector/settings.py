@@ -12,6 +12,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from collector.keys import Keys, Robot, SmsGateway, WecomApp
+
 DEFAULT_FILE = Path("/etc/yuanjiao/collector.toml")
 CREDENTIALS = Path("/run/credentials/yuanjiao-collector.service")
 
@@ -54,6 +56,18 @@ class Settings(BaseSettings):
     mail_url: SecretStr | None = None
     """Where mail goes, as apprise writes it: `mailto://user:password@host:port?from=centre@example.cn`."""
     webhook_secret: SecretStr | None = None
+    named_hosts: frozenset[str] = frozenset()
+    """Hosts, addresses and networks that webhooks of people may lead to; none where none is named."""
+    wecom_url: str = "https://qyapi.weixin.qq.com"
+    """Where WeCom, DingTalk and Feishu are; an installation of their own for offices has another address."""
+    wecom_app: WecomApp | None = None
+    wecom_robots: dict[str, Robot] = {}
+    """Robots in groups by the name people are given for them, e.g. that of the township."""
+    dingtalk_url: str = "https://oapi.dingtalk.com"
+    dingtalk_robots: dict[str, Robot] = {}
+    feishu_url: str = "https://open.feishu.cn"
+    feishu_robots: dict[str, Robot] = {}
+    sms: SmsGateway | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -67,6 +81,11 @@ class Settings(BaseSettings):
         """Arguments first (tests, demo), then environment, credentials, TOML."""
         del dotenv_settings
         return (init_settings, env_settings, file_secret_settings, TomlConfigSettingsSource(settings_cls))
+
+    @property
+    def keys(self) -> Keys:
+        """What the message channels need."""
+        return Keys(**{name: getattr(self, name) for name in Keys.model_fields})
 
     @property
     def zone(self) -> ZoneInfo:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collector.alerts import queries as outbox
+from collector.alerts import sending
 from collector.alerts import service as alerts
-from collector.alerts.channels.base import Keys, OpenChannel
+from collector.alerts.channels.base import OpenChannel
 from collector.db.dialect import insert
 from collector.db.engine import Database
 from collector.faults import queries as findings
 from collector.faults import service as faults
 from collector.faults.standing import Change, Standing
+from collector.keys import Keys
 from collector.stations import queries as stations
 from collector.stations.models import station_states
 from collector.tickets import queries as tickets
@@ -117,7 +119,7 @@ class Watch:
             return (await outbox.list_messages(connection, self.district.district_id, limit=500))[::-1]
 
     async def send(self) -> int:
-        return await alerts.send(self.database, self.district.district_id, channels=self.channels, now_ms=self.now_ms)
+        return await sending.send(self.database, self.district.district_id, channels=self.channels, now_ms=self.now_ms)
 
     def who(self, person_id: int | None) -> str:
         return next(name for name, number in self.district.people.items() if number == person_id)

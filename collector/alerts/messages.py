@@ -11,7 +11,7 @@ from collector.faults.service import list_cards
 from collector.people.queries import Person, Role
 from collector.tickets.queries import Change, Ticket
 from collector.tickets.service import describe, explain
-from collector.tickets.words import ACTIONS, SEVERITIES, Action
+from collector.tickets.words import ACTIONS, SEVERITIES, Action, TicketState
 from shared.months import local
 
 _QUIET_FROM, _QUIET_TO = time(22), time(7)
@@ -27,18 +27,26 @@ class Text:
     data: Mapping[str, Any]
 
 
-def write(ticket: Ticket, change: Change, *, reader: Person, handler: Person | None, public_url: str) -> Text:
-    """The message for one reader. The operator at the station gets the plain hint, others that for the "1"."""
+def write(
+    ticket: Ticket, change: Change, *, reader: Person, handler: Person | None, public_url: str, token: str = ""
+) -> Text:
+    """The message for one reader. The operator at the station gets the plain hint, others that for the "1".
+
+    With a `token` it carries the link that acknowledges at one tap. Links stand last: what is cut stands before them.
+    """
     severity = SEVERITIES[ticket.severity]
     seen = describe(ticket)
     head = f"{severity.shape}{severity.word}" if ticket.open else f"●{ACTIONS[Action.CLOSED]}"
-    link = f"{public_url.rstrip('/')}/tickets/{ticket.ticket_id}"
+    tickets = f"{public_url.rstrip('/')}/tickets"
+    link = f"{tickets}/{ticket.ticket_id}"
+    acknowledge = f"{public_url.rstrip('/')}/a/{token}" if token else ""
     lines = [
         f"{head} · {ticket.place}",
         f"情况：{seen}",
         f"开始：{_moment(ticket.since_ms)}",
         f"处理人：{'暂无人可派' if handler is None else handler.name}",
         *_more(ticket, change, reader),
+        *([f"一键受理：{acknowledge}"] if acknowledge else []),
         f"工单 {ticket.ticket_id}：{link}",
     ]
     data = {
@@ -55,14 +63,29 @@ def write(ticket: Ticket, change: Change, *, reader: Person, handler: Person | N
         "since_ms": ticket.since_ms,
         "handler": None if handler is None else handler.name,
         "link": link,
+        "acknowledge": acknowledge,
+        "list": tickets,
     }
     return Text(f"{head} · {ticket.place} · {_title(ticket)}{_suffix(change)}", "\n".join(lines), data)
 
 
+def wakes(ticket: Ticket, change: Change) -> bool:
+    """Whether this is worth somebody's sleep: critical news, not the end of it."""
+    return ticket.severity is Severity.CRITICAL and change.action in _WAKES
+
+
 def earliest(ticket: Ticket, change: Change, *, zone: ZoneInfo, now_ms: int) -> int:
-    """When the message may go out. At night only critical news wakes people; the rest waits for the morning."""
-    if ticket.severity is Severity.CRITICAL and change.action in _WAKES:
-        return now_ms
+    """When the message may go out."""
+    return now_ms if wakes(ticket, change) else after_quiet(now_ms, zone)
+
+
+def awaits(ticket: Ticket, reader: Person) -> bool:
+    """Whether the ticket waits for somebody to take it on, and this reader may."""
+    return ticket.open and ticket.state is TicketState.OPEN and reader.role is not Role.LEADER
+
+
+def after_quiet(now_ms: int, zone: ZoneInfo) -> int:
+    """Now, or at night the morning, when what wakes nobody may go out."""
     here = local(now_ms, zone)
     if _QUIET_TO <= here.time() < _QUIET_FROM:
         return now_ms

@@ -17,7 +17,7 @@ log = logging.getLogger("yuanjiao.faults")
 NEVER = "never_seen"
 _UNHEARD = (NEVER,)
 _WITHOUT_NEWS = (SILENT, SHAKING, NEVER)
-_UPLINK_HOLD = Hold(open_ms=3_600_000)
+UPLINK_HOLD = Hold(open_ms=3_600_000)
 _FAILED_HOLD = Hold(close_ms=600_000)
 _UPLINK_AT_LEAST = 3
 _UPLINK_OPEN, _UPLINK_CLOSE = 0.5, 0.6
@@ -175,7 +175,7 @@ def _judge_uplink(scene: Scene) -> Standing | None:
         card=UPLINK_SILENT,
         subject=scene.district,
         station_id=None,
-        hold=_UPLINK_HOLD,
+        hold=UPLINK_HOLD,
         now_ms=scene.now_ms,
     )
 

@@ -53,6 +53,14 @@ class Outage:
     cancelled_ms: int | None = None
 
 
+async def list_held(connection: AsyncConnection, district_id: int) -> list[tuple[str, int]]:
+    """Rule and first sight of every finding that is held back."""
+    statement = select(findings.c.rule, findings.c.found_ms).where(
+        findings.c.district_id == district_id, ~findings.c.open
+    )
+    return [(rule, found_ms) for rule, found_ms in await connection.execute(statement)]
+
+
 async def list_findings(
     connection: AsyncConnection, district_id: int, *, station_id: int | None = None, open_only: bool = False
 ) -> dict[Key, Standing]:

@@ -17,9 +17,10 @@ from agent.probes.base import Probe
 from agent.settings import AgentSettings
 from agent.transport import Response
 from collector.alerts import channels
-from collector.alerts.channels.base import Channel, Keys
+from collector.alerts.channels.base import Channel
 from collector.faults import rules
 from collector.faults.rules.base import STATES, Rule
+from collector.keys import Keys
 from collector.usage import reports
 from collector.usage.reports.base import Report
 from shared.clock import Instant

@@ -5,12 +5,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
-from collector.alerts.channels.base import Channel, Keys, Message, PermanentError, Send, TemporaryError
+from collector.alerts.channels.base import Channel, Message, PermanentError, Problem, Receipt, Send, TemporaryError
+from collector.keys import Keys
 from collector.people.queries import Person
+from collector.web.i18n import msgid
 
 
-def address(person: Person) -> str:
-    return person.email
+def address(person: Person, own: str) -> str:
+    return own or person.email
 
 
 def open_mail(keys: Keys) -> Send | None:
@@ -18,8 +20,9 @@ def open_mail(keys: Keys) -> Send | None:
     if url is None:
         return None
 
-    async def send(message: Message, _now_ms: int) -> None:
+    async def send(message: Message, _now_ms: int) -> Receipt:
         await asyncio.to_thread(_post, url, message)
+        return Receipt()
 
     return send
 
@@ -29,9 +32,9 @@ def _post(url: SecretStr, message: Message) -> None:
 
     server = Apprise.instantiate(_to(url.get_secret_value(), message.address), suppress_exceptions=True)
     if server is None:
-        raise PermanentError("the mail address, or the centre's mail_url, cannot be read")
+        raise PermanentError(Problem.BAD_ADDRESS)
     if not server.notify(body=message.body, title=message.subject, body_format=NotifyFormat.TEXT):
-        raise TemporaryError("the mail server did not take the message")
+        raise TemporaryError(Problem.NOT_TAKEN)
 
 
 def _to(url: str, recipient: str) -> str:
@@ -41,4 +44,11 @@ def _to(url: str, recipient: str) -> str:
     return urlunsplit(parts._replace(query=urlencode([*query, ("to", recipient), ("format", "text")])))
 
 
-CHANNEL = Channel(address=address, open=open_mail, limit_s=30)
+CHANNEL = Channel(
+    title=msgid("电子邮件"),
+    asks=msgid("邮箱；空着就用档案里的"),
+    rank=40,
+    address=address,
+    open=open_mail,
+    limit_s=30,
+)

@@ -1,8 +1,8 @@
-"""A signed CloudEvent to a person's or office's own address.
+"""A signed CloudEvent to a person's or office's own address, on hosts the settings name.
 
 Body: CloudEvents 1.0, structured JSON. Headers of Standard Webhooks: `webhook-id` (the same at every retry, so that
 the receiver can drop doubles), `webhook-timestamp` (seconds), `webhook-signature` = `v1,` + base64 of HMAC-SHA256
-over `id.timestamp.body`. Redirects are not followed and the answer's body is not read.
+over `id.timestamp.body`. Redirects are not followed and the answer's body means nothing.
 """
 
 import base64
@@ -11,18 +11,17 @@ import hmac
 import json
 from datetime import UTC, datetime
 
-import httpx
 from pydantic import SecretStr
 
-from collector.alerts.channels.base import Channel, Keys, Message, PermanentError, Send, TemporaryError
+from collector.alerts.channels import _hosts, _http
+from collector.alerts.channels.base import Channel, Message, Receipt, Send
+from collector.keys import Keys
 from collector.people.queries import Person
-
-_LIMITS = httpx.Timeout(5).as_dict()
-_WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
+from collector.web.i18n import msgid
 
 
-def address(person: Person) -> str:
-    return person.webhook
+def address(person: Person, own: str) -> str:
+    return own or person.webhook
 
 
 def open_webhook(keys: Keys) -> Send | None:
@@ -30,11 +29,13 @@ def open_webhook(keys: Keys) -> Send | None:
     if secret is None:
         return None
 
-    async def send(message: Message, now_ms: int) -> None:
+    async def send(message: Message, now_ms: int) -> Receipt:
+        url, host, name = await _hosts.pin(message.address, keys.named_hosts)
         body = make_event(message)
-        headers = sign(_id(message), now_ms // 1000, body, secret)
-        headers["content-type"] = "application/cloudevents+json; charset=utf-8"
-        _judge(await _post(message.address, body, headers))
+        headers = sign(message.key, now_ms // 1000, body, secret)
+        headers |= {"host": host, "content-type": "application/cloudevents+json; charset=utf-8"}
+        _http.judge(await _http.exchange("POST", url, body, headers, sni_hostname=name), now_ms=now_ms)
+        return Receipt(delivered=True)
 
     return send
 
@@ -42,7 +43,7 @@ def open_webhook(keys: Keys) -> Send | None:
 def make_event(message: Message) -> bytes:
     event = {
         "specversion": "1.0",
-        "id": _id(message),
+        "id": message.key,
         "source": f"/districts/{message.district_id}",
         "type": f"cn.yuanjiao.ticket.{message.data.get('action', 'changed')}",
         "subject": None if message.ticket_id is None else f"tickets/{message.ticket_id}",
@@ -65,30 +66,12 @@ def sign(message_id: str, timestamp: int, body: bytes, secret: SecretStr) -> dic
     }
 
 
-async def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
-    """Status of the answer. Goes below httpx's client, which would log the address, and that can hold a key."""
-    try:
-        request = httpx.Request("POST", url, content=body, headers=headers, extensions={"timeout": _LIMITS})
-        async with httpx.AsyncHTTPTransport() as transport:
-            answer = await transport.handle_async_request(request)
-            await answer.aclose()
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as problem:
-        raise PermanentError("the webhook address is not a web address") from problem
-    except httpx.TransportError as problem:
-        raise TemporaryError(f"the webhook could not be reached ({type(problem).__name__})") from problem
-    return answer.status_code
-
-
-def _judge(status: int) -> None:
-    if status < 300:
-        return
-    if status >= 500 or status in _WORTH_ANOTHER_TRY:
-        raise TemporaryError(f"the webhook answered {status}")
-    raise PermanentError(f"the webhook answered {status}")
-
-
-def _id(message: Message) -> str:
-    return f"{message.district_id}-{message.message_id}"
-
-
-CHANNEL = Channel(address=address, open=open_webhook, limit_s=10)
+CHANNEL = Channel(
+    title=msgid("网络回调"),
+    asks=msgid("回调网址；空着就用档案里的"),
+    rank=60,
+    address=address,
+    open=open_webhook,
+    for_people=False,
+    limit_s=10,
+)

@@ -1,6 +1,5 @@
-"""Each channel against a real server on this machine."""
+"""Mail, webhooks and the log against real servers on this machine."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -11,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -20,44 +17,15 @@ from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 
 from collector.alerts.channels import log, mail, webhook
-from collector.alerts.channels.base import (
-    Channel,
-    DeliveryError,
-    Keys,
-    Message,
-    OpenChannel,
-    PermanentError,
-    TemporaryError,
-    deliver,
-)
+from collector.alerts.channels.base import DeliveryError, PermanentError, Receipt, TemporaryError
+from collector.keys import Keys
+from tests.collector.alerts.gateways import Reply, gateway
+from tests.collector.alerts.letters import BODY, hand_over
 
 # apprise imports a module of the standard library that Python 3.13 drops; it has a way of its own for then.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
-NOW_MS = 1_788_000_000_000
 SECRET = SecretStr("whsec-geheim")
-
-
-def _message(address: str) -> Message:
-    return Message(
-        district_id=510802,
-        message_id=7,
-        ticket_id=3,
-        person_id=2,
-        channel="any",
-        address=address,
-        subject="▲重要 · 宝轮镇 红星村 · 磁盘快满了",
-        body="情况：课件盘只剩 1%\n处理人：张三 <b>",
-        data={"action": "opened", "ticket": 3},
-        tries=1,
-        created_ms=NOW_MS,
-    )
-
-
-def _deliver(channel: Channel, keys: Keys, address: str) -> DeliveryError | None:
-    send = channel.open(keys)
-    assert send is not None
-    return asyncio.run(deliver(OpenChannel(channel, send), _message(address), now_ms=NOW_MS))
 
 
 class Mailbox:
@@ -87,14 +55,14 @@ def smtp(mailbox: Mailbox) -> Iterator[Keys]:
 def test_mail_arrives_in_plain_text_at_one_address() -> None:
     mailbox = Mailbox()
     with smtp(mailbox) as keys:
-        assert _deliver(mail.CHANNEL, keys, "zhang+1@example.cn") is None
+        assert hand_over(mail.CHANNEL, keys, "zhang+1@example.cn") == Receipt()
     ((recipients, letter),) = mailbox.letters
     assert recipients == ["zhang+1@example.cn"]
     assert letter["subject"] == "▲重要 · 宝轮镇 红星村 · 磁盘快满了"
     assert "centre@example.cn" in letter["from"]
     body = letter.get_body(("plain",))
     assert body is not None
-    assert body.get_content().splitlines()[:2] == ["情况：课件盘只剩 1%", "处理人：张三 <b>"]
+    assert body.get_content().splitlines() == BODY.splitlines()
 
 
 def test_a_recipient_written_into_the_centres_own_mail_url_gets_nobody_elses_mail() -> None:
@@ -102,61 +70,37 @@ def test_a_recipient_written_into_the_centres_own_mail_url_gets_nobody_elses_mai
     with smtp(mailbox) as keys:
         assert keys.mail_url is not None
         curious = Keys(mail_url=SecretStr(f"{keys.mail_url.get_secret_value()}&to=director@example.cn"))
-        assert _deliver(mail.CHANNEL, curious, "zhang@example.cn") is None
+        assert hand_over(mail.CHANNEL, curious, "zhang@example.cn") == Receipt()
     assert [recipients for recipients, _ in mailbox.letters] == [["zhang@example.cn"]]
 
 
 def test_a_mail_server_that_refuses_is_tried_again() -> None:
     with smtp(Mailbox("451 try later")) as keys:
-        problem = _deliver(mail.CHANNEL, keys, "zhang@example.cn")
+        problem = hand_over(mail.CHANNEL, keys, "zhang@example.cn")
     assert isinstance(problem, TemporaryError)
 
 
 def test_a_mail_server_that_is_not_there_is_tried_again() -> None:
     keys = Keys(mail_url=SecretStr(f"mailto://user:hunter2@127.0.0.1:{_free_port()}?from=centre@example.cn"))
-    problem = _deliver(mail.CHANNEL, keys, "zhang@example.cn")
+    problem = hand_over(mail.CHANNEL, keys, "zhang@example.cn")
     assert isinstance(problem, TemporaryError)
     assert "hunter2" not in str(problem)
 
 
 def test_a_mail_address_that_is_none_is_given_up() -> None:
     keys = Keys(mail_url=SecretStr("nonsense://"))
-    assert isinstance(_deliver(mail.CHANNEL, keys, "zhang@example.cn"), PermanentError)
+    assert isinstance(hand_over(mail.CHANNEL, keys, "zhang@example.cn"), PermanentError)
 
 
-class _Hook(BaseHTTPRequestHandler):
-    """Keeps every request in the server's `taken`, answers its `status`."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.taken.append((dict(self.headers), body))  # type: ignore[attr-defined]
-        self.send_response(self.server.status)  # type: ignore[attr-defined]
-        self.send_header("location", "/elsewhere")
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_args: Any) -> None:
-        """Say nothing on the terminal."""
-
-
-@contextmanager
-def hook(status: int = 204) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hook)
-    server.taken, server.status = [], status  # type: ignore[attr-defined]
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/in?key=geheim", server.taken  # type: ignore[attr-defined]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def _keys() -> Keys:
+    return Keys(webhook_secret=SECRET, named_hosts=frozenset({"127.0.0.1"}))
 
 
 def test_a_webhook_gets_a_cloud_event() -> None:
-    with hook() as (url, taken):
-        assert _deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), url) is None
-    ((headers, body),) = taken
+    with gateway(Reply(204, headers={"location": "/elsewhere"})) as server:
+        assert hand_over(webhook.CHANNEL, _keys(), f"{server.url}/in?key=geheim") == Receipt(delivered=True)
+    ((taken),) = server.taken
+    headers, body = taken.headers, taken.body
     assert headers["content-type"].startswith("application/cloudevents+json")
     event = json.loads(body)
     assert event | {"data": None} == {
@@ -173,9 +117,10 @@ def test_a_webhook_gets_a_cloud_event() -> None:
 
 
 def test_a_webhooks_receiver_can_check_that_the_centre_signed_these_bytes() -> None:
-    with hook() as (url, taken):
-        _deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), url)
-    ((headers, body),) = taken
+    with gateway(Reply(204, headers={"location": "/elsewhere"})) as server:
+        hand_over(webhook.CHANNEL, _keys(), f"{server.url}/in?key=geheim")
+    ((taken),) = server.taken
+    headers, body = taken.headers, taken.body
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("510802-7", "1788000000")
     digest = hmac.digest(b"whsec-geheim", b"510802-7.1788000000." + body, hashlib.sha256)
     assert headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
@@ -186,34 +131,34 @@ def test_a_webhooks_receiver_can_check_that_the_centre_signed_these_bytes() -> N
     [(301, PermanentError), (404, PermanentError), (410, PermanentError), (429, TemporaryError), (503, TemporaryError)],
 )
 def test_a_webhooks_answer_decides_whether_it_is_tried_again(status: int, kind: type[DeliveryError]) -> None:
-    with hook(status) as (url, taken):
-        problem = _deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), url)
+    with gateway(Reply(status, headers={"location": "/elsewhere"})) as server:
+        problem = hand_over(webhook.CHANNEL, _keys(), f"{server.url}/in?key=geheim")
     assert type(problem) is kind
-    assert str(problem) == f"the webhook answered {status}"
-    assert len(taken) == 1
+    assert str(problem).endswith(str(status))
+    assert len(server.taken) == 1
 
 
 @pytest.mark.parametrize("address", ["zhang", "ftp://example.cn/x", "http://[::bad"])
 def test_a_webhook_address_that_is_none_is_given_up(address: str) -> None:
-    assert isinstance(_deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), address), PermanentError)
+    assert isinstance(hand_over(webhook.CHANNEL, _keys(), address), PermanentError)
 
 
 def test_a_webhook_nobody_listens_at_is_tried_again() -> None:
     address = f"http://127.0.0.1:{_free_port()}/"
-    problem = _deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), address)
+    problem = hand_over(webhook.CHANNEL, _keys(), address)
     assert isinstance(problem, TemporaryError)
-    assert str(problem) == "the webhook could not be reached (ConnectError)"
+    assert str(problem) == "unreachable ConnectError"
 
 
 def test_neither_the_secret_nor_the_webhooks_address_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, logger="httpx"), hook() as (url, _):
-        _deliver(webhook.CHANNEL, Keys(webhook_secret=SECRET), url)
+    with caplog.at_level(logging.DEBUG), gateway(Reply(500)) as server:
+        hand_over(webhook.CHANNEL, _keys(), f"{server.url}/in?key=geheim")
     assert "geheim" not in caplog.text
 
 
 def test_the_log_names_ticket_and_person(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert _deliver(log.CHANNEL, Keys(), "person/2") is None
+        assert hand_over(log.CHANNEL, Keys(), "person/2") == Receipt()
     assert "alert.told ticket=3 person=2 ▲重要 · 宝轮镇 红星村 · 磁盘快满了" in caplog.text
 
 

@@ -35,6 +35,76 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("district_id", "name", name=op.f("pk_buckets")),
     )
     op.create_table(
+        "link_keys",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("district_id", name=op.f("pk_link_keys")),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ticket_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("address", sa.String(length=500), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column(
+            "data",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("wakes", sa.Boolean(), nullable=False),
+        sa.Column(
+            "rest",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("tries", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("follows_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("digest_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("set_ms", sa.BigInteger(), nullable=False),
+        sa.Column("not_before_ms", sa.BigInteger(), nullable=False),
+        sa.Column("leased_until_ms", sa.BigInteger(), nullable=True),
+        sa.Column("sent_ms", sa.BigInteger(), nullable=True),
+        sa.Column("delivered_ms", sa.BigInteger(), nullable=True),
+        sa.Column("opened_ms", sa.BigInteger(), nullable=True),
+        sa.Column("reference", sa.String(length=100), server_default="", nullable=False),
+        sa.Column("error", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("district_id", "message_id", name=op.f("pk_outbox")),
+    )
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_outbox_failed",
+            ["district_id", "message_id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'failed'"),
+            sqlite_where=sa.text("state = 'failed'"),
+        )
+        batch_op.create_index(
+            "ix_outbox_pending",
+            ["district_id", "not_before_ms"],
+            unique=False,
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.create_index("ix_outbox_person", ["district_id", "person_id"], unique=False)
+        batch_op.create_index("ix_outbox_ticket", ["district_id", "ticket_id"], unique=False)
+
+    op.create_table(
+        "reaches",
+        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("address", sa.String(length=500), nullable=False),
+        sa.PrimaryKeyConstraint("district_id", "person_id", "channel", name=op.f("pk_reaches")),
+    )
+    op.create_table(
         "counters",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("name", sa.String(length=30), nullable=False),
@@ -119,12 +189,6 @@ def upgrade() -> None:
         info={"reference": "small and shared: one row a job"},
     )
     op.create_table(
-        "link_keys",
-        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("district_id", name=op.f("pk_link_keys")),
-    )
-    op.create_table(
         "outages",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("outage_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -144,61 +208,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_outages_from", ["district_id", "from_ms"], unique=False)
 
     op.create_table(
-        "outbox",
-        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("ticket_id", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("channel", sa.String(length=20), nullable=False),
-        sa.Column("address", sa.String(length=500), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
-        sa.Column(
-            "data",
-            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
-            nullable=False,
-        ),
-        sa.Column("state", sa.String(length=20), nullable=False),
-        sa.Column("rank", sa.Integer(), nullable=False),
-        sa.Column("wakes", sa.Boolean(), nullable=False),
-        sa.Column(
-            "rest",
-            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
-            nullable=False,
-        ),
-        sa.Column("tries", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("follows_id", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("digest_id", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("created_ms", sa.BigInteger(), nullable=False),
-        sa.Column("set_ms", sa.BigInteger(), nullable=False),
-        sa.Column("not_before_ms", sa.BigInteger(), nullable=False),
-        sa.Column("leased_until_ms", sa.BigInteger(), nullable=True),
-        sa.Column("sent_ms", sa.BigInteger(), nullable=True),
-        sa.Column("delivered_ms", sa.BigInteger(), nullable=True),
-        sa.Column("opened_ms", sa.BigInteger(), nullable=True),
-        sa.Column("reference", sa.String(length=100), server_default="", nullable=False),
-        sa.Column("error", sa.Text(), server_default="", nullable=False),
-        sa.PrimaryKeyConstraint("district_id", "message_id", name=op.f("pk_outbox")),
-    )
-    with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_outbox_failed",
-            ["district_id", "message_id"],
-            unique=False,
-            postgresql_where=sa.text("state = 'failed'"),
-            sqlite_where=sa.text("state = 'failed'"),
-        )
-        batch_op.create_index(
-            "ix_outbox_pending",
-            ["district_id", "not_before_ms"],
-            unique=False,
-            postgresql_where=sa.text("state = 'pending'"),
-            sqlite_where=sa.text("state = 'pending'"),
-        )
-        batch_op.create_index("ix_outbox_person", ["district_id", "person_id"], unique=False)
-        batch_op.create_index("ix_outbox_ticket", ["district_id", "ticket_id"], unique=False)
-
-    op.create_table(
         "photos",
         sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("ticket_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -210,15 +219,6 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("thumb", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("district_id", "ticket_id", "photo_id", name=op.f("pk_photos")),
-    )
-    op.create_table(
-        "reaches",
-        sa.Column("district_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("channel", sa.String(length=20), nullable=False),
-        sa.Column("place", sa.Integer(), nullable=False),
-        sa.Column("address", sa.String(length=500), nullable=False),
-        sa.PrimaryKeyConstraint("district_id", "person_id", "channel", name=op.f("pk_reaches")),
     )
     op.create_table(
         "security_events",

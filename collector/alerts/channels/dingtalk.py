@@ -1,0 +1,96 @@
+r"""DingTalk (钉钉): a robot in a group.
+
+POST /robot/send?access_token=…&timestamp=…&sign=…, the sign being base64 of HMAC-SHA256 over `timestamp\nsecret` with
+the secret as key. Twenty messages a minute, then it is deaf for ten. Every answer has status 200; `errcode` says how
+it went.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import SecretStr
+
+from collector.alerts.channels import _http
+from collector.alerts.channels.base import (
+    Budget,
+    Channel,
+    Message,
+    PermanentError,
+    Problem,
+    Receipt,
+    Send,
+    TemporaryError,
+)
+from collector.keys import Keys
+from collector.people.queries import Person
+from collector.web.i18n import msgid
+
+_MOST_BYTES = 18_000
+_TOO_FAST = frozenset({130101, 410100})
+_DEAF_S = 600
+_AGAIN = frozenset({-1})
+_BAD_KEY = frozenset({300001, 310000, 400101, 400102, 400106})
+
+
+def address(person: Person, own: str) -> str:
+    """A robot's name, with the phone of the person to call upon."""
+    return f"{own}@{person.phone}" if own and person.phone else own
+
+
+def destination(where: str) -> str:
+    return where.partition("@")[0]
+
+
+def open_dingtalk(keys: Keys) -> Send | None:
+    if not keys.dingtalk_robots:
+        return None
+
+    async def send(message: Message, now_ms: int) -> Receipt:
+        name, _, phone = message.address.partition("@")
+        robot = keys.dingtalk_robots.get(name)
+        if robot is None:
+            raise PermanentError(Problem.BAD_ADDRESS)
+        query = {"access_token": robot.token.get_secret_value()}
+        if robot.secret is not None:
+            query |= {"timestamp": str(now_ms), "sign": sign(now_ms, robot.secret)}
+        value = {
+            "msgtype": "text",
+            "text": {"content": _http.fit(message.text, _MOST_BYTES)},
+            "at": {"atMobiles": [phone] if phone else [], "isAtAll": False},
+        }
+        _judge(await _http.post_json(f"{keys.dingtalk_url}/robot/send?{urlencode(query)}", value, now_ms=now_ms))
+        return Receipt()
+
+    return send
+
+
+def sign(timestamp_ms: int, secret: SecretStr) -> str:
+    key = secret.get_secret_value()
+    digest = hmac.new(key.encode(), f"{timestamp_ms}\n{key}".encode(), hashlib.sha256).digest()
+    return base64.b64encode(digest).decode()
+
+
+def _judge(answer: Mapping[str, Any]) -> None:
+    code = _http.read_code(answer, ("errcode",))
+    if code == 0:
+        return
+    if code in _TOO_FAST:
+        raise TemporaryError(Problem.BUSY, code, wait_s=_DEAF_S)
+    if code in _AGAIN:
+        raise TemporaryError(Problem.SERVER_FAILED, code)
+    raise PermanentError(Problem.BAD_KEY if code in _BAD_KEY else Problem.REFUSED, code)
+
+
+CHANNEL = Channel(
+    title=msgid("钉钉"),
+    asks=msgid("群机器人的名称"),
+    rank=20,
+    address=address,
+    open=open_dingtalk,
+    destination=destination,
+    budget=Budget(most=15, every_ms=4_000),
+)
