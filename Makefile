@@ -8,7 +8,7 @@ FRONT_END := node_modules/.installed
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint check format bench lock deb deb-test powerloss
+.PHONY: help setup demo test lint check format bench lock deb deb-test powerloss simulate mutants
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -45,6 +45,14 @@ format: $(INSTALLED) ## write the formatting that lint asks for
 powerloss: setup
 	@sh tests/packages.sh
 	@$(BIN)/python -m tests.powerloss $(STATES)
+
+# The real agent and intake in virtual time (SEEDS=500; FIRST=17 SEEDS=1 TELL=1 plays one again and tells its faults).
+simulate: setup
+	@$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(if $(TELL),--tell)
+
+# Bugs planted in the real code one by one: each must break the simulation (SEEDS=500 at most for each).
+mutants: setup
+	@$(BIN)/python -m tests.simulation.hunt $(if $(SEEDS),--seeds $(SEEDS))
 
 bench: setup ## the benchmarks, as lines of JSON; BENCH=intake runs one
 	@for bench in $(or $(BENCH),agent_footprint intake pages); do $(BIN)/python -m bench.$$bench || exit 1; done

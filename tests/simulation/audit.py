@@ -16,19 +16,13 @@ from shared.wire.v1 import Answer
 from tests.simulation.ledger import Entry
 from tests.simulation.life import DAY_MS
 from tests.simulation.machine import RETENTION_DAYS, Machine
+from tests.simulation.promises import require
 from tests.simulation.tables import Tables, stream_of
 
 BOOKED_WITHIN_MS = 15 * 60_000
 MOST_TURNS = 6
-
-
-class BrokenInvariantError(Exception):
-    """An invariant does not hold; the message begins with its name."""
-
-
-def require(holds: bool, invariant: str, detail: str) -> None:
-    if not holds:
-        raise BrokenInvariantError(f"{invariant}: {detail}")
+HELD_UP_MS = 30 * 60_000
+MANY_DAYS = 3
 
 
 @dataclass(slots=True)
@@ -60,6 +54,8 @@ class Audit:
     tails: dict[str, int] = field(default_factory=dict)
     heard: dict[str, int] = field(default_factory=dict)
     """When the newest heartbeat that the centre has committed was made, true time."""
+    anchored: dict[str, set[str]] = field(default_factory=dict)
+    """Boots of each station from which the centre has heard."""
     holders: dict[str, list[str]] = field(default_factory=dict)
     """Of cloned stations: which machine each accepted push came from, without repeats, since the last enrolment."""
     rows: int = 0
@@ -84,7 +80,7 @@ class Audit:
         self.tables = tables
         self.restores += 1
         self.holders = {}
-        self.books, self.places, self.tails, self.heard = {}, {}, {}, {}
+        self.books, self.places, self.tails, self.heard, self.anchored = {}, {}, {}, {}, {}
         for key in sorted(tables.events, key=lambda each: (each[2], each[3])):
             self._row(tables.events[key])
         for machine in self.machines:
@@ -124,8 +120,16 @@ class Audit:
         require(
             (row["refused"] is not None) == is_poison, "poison set aside, nothing else", f"{where} {row['refused']}"
         )
-        if not row["uncertain"]:
+        if row["uncertain"]:
+            self._doubt(row, station, self.truths[name], where)
+        else:
             self._booking(row, self.truths[name], where)
+
+    def _doubt(self, row: dict[str, Any], station: str, true_ms: int, where: str) -> None:
+        """Times are only flagged where the centre has nothing to go by, or beside the turn of a month."""
+        known = read(row["line"])["boot"] in self.anchored.get(station, ()) and station not in self.disturbed
+        near = month_of(true_ms) != month_of(true_ms - HELD_UP_MS) or row["received_ms"] - true_ms < HELD_UP_MS
+        require(not known or near, "no needless doubt", f"{where} is flagged although its boot has spoken")
 
     def _booking(self, row: dict[str, Any], true_ms: int, where: str) -> None:
         off = row["booked_ms"] - true_ms
@@ -137,6 +141,7 @@ class Audit:
         """The station's state is the newest that has come, whatever came after it."""
         heartbeat = received.push.envelope.heartbeat
         station = received.push.envelope.station
+        self.anchored.setdefault(station, set()).add(heartbeat.boot)
         boots = {boot: ms for each in self.machines_of(station) for boot, ms in each.boots.items()}
         self.heard[station] = max(self.heard.get(station, 0), boots[heartbeat.boot] + heartbeat.mono)
         state = self.tables.states[received.station]
@@ -173,14 +178,30 @@ class Audit:
             name = read(row["line"]).get("data", {}).get("id")
             if name is not None:
                 names.setdefault(key[2], {})[key[3]] = name
+        for station, kind in self.tables.evidence:
+            known = station in self.disturbed or kind == "lease-ahead"
+            require(known, "nobody suspected without a cause", f"{station}: {kind}")
         for machine in self.machines:
             require(machine.spool is not None, "agents run", f"{machine.station} is down after quiet days")
             self._promises(machine)
+            self._forgotten(machine)
             if not self._is_valid(machine):
                 continue  # a copy of the disk whose key was replaced: cut off, as it should be
             waiting = [each for each in machine.ledger.pending if each.fate == "waiting"]
             require(not waiting, "0 lost", f"{machine.station}: {len(waiting)} not delivered, first {waiting[:1]}")
             self._conservation(machine, names)
+
+    def _forgotten(self, machine: Machine) -> None:
+        """What the centre has had for the retention, and has confirmed time and again, is no longer kept here."""
+        if machine.ledger.spoilt or machine.station in self.disturbed:
+            return
+        shelf = read_spool(machine)
+        until_ms = machine.link.network.now_ms - (RETENTION_DAYS + 2) * DAY_MS
+        for entry in machine.ledger.entries:
+            told = {ms // DAY_MS for ms in machine.link.answered if entry.seen_ms < ms < until_ms}
+            if entry.fate == "stored" and len(told) >= MANY_DAYS:
+                where = f"{machine.station} {entry.name}"
+                require(not shelf.keeps(*entry.place, entry.name), "forgotten after the retention", where)
 
     def _is_valid(self, machine: Machine) -> bool:
         district_id, station_id = map(int, machine.station.split("/"))
@@ -193,6 +214,7 @@ class Audit:
         shelf = read_spool(machine)
         for entry in machine.ledger.pending:
             entry.fate = self._fate(machine, entry, shelf)
+            entry.seen_ms = machine.link.network.now_ms
         keep = ("waiting", "held")
         machine.ledger.pending = [each for each in machine.ledger.pending if each.fate in keep]
 
@@ -238,9 +260,10 @@ class Audit:
     ) -> None:
         """A declared gap is honest; it still needs a cause."""
         _, _, counts, received_ms = gap
-        if entry.damaged:
+        twins = self.machines_of(machine.station)
+        if entry.damaged or (len(twins) > 1 and any(each.ledger.spoilt for each in twins)):
             return
-        forgetful = any(each.ledger.forgetful for each in self.machines_of(machine.station))
+        forgetful = any(each.ledger.forgetful for each in twins)
         if "forgotten" in counts:
             old = received_ms - entry.true_ms > (RETENTION_DAYS - 1) * DAY_MS
             require(old or forgetful, "kept for the retention", f"{where} was forgotten early")

@@ -1,9 +1,8 @@
 """The centre in virtual time: the real door, `store` and writer over plain tables, with deaths and backups."""
 
-import json
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -11,8 +10,9 @@ from typing import Any, Literal, cast
 
 from agent.transport import Response
 from collector.errors import PushRefusedError
-from collector.intake import queries, routes, writer
+from collector.intake import pledge_queries, queries, routes, writer
 from collector.intake.service import Received
+from collector.seal import Seal
 from collector.settings import Settings
 from shared.wire.v1 import Answer
 from tests.simulation.tables import BrokenRuleError, Queries, Tables, Transaction
@@ -49,6 +49,69 @@ class Slot:
         self.value = value
 
 
+class Pause:
+    """Lets one who waits for the writer stand still until the group is written."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+@dataclass(slots=True)
+class Desk:
+    """Where the door hands pushes in: they wait here until the writer takes them all."""
+
+    waiting: list[writer._Waiting] = field(default_factory=list)
+
+    async def submit(self, received: Received) -> Answer:
+        slot = Slot()
+        self.waiting.append(writer._Waiting(received, slot))  # type: ignore[arg-type]
+        await Pause()
+        if slot.value is None:
+            raise CentreDied
+        if isinstance(slot.value, PushRefusedError):
+            raise slot.value
+        return slot.value
+
+
+class Call:
+    """One request at the real door, which runs until the push waits for the writer or is refused."""
+
+    def __init__(self, door: Any, request: Request) -> None:
+        self._request = request
+        self._sent: list[dict[str, Any]] = []
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in request.headers.items()]
+        self._work = door({"method": "POST", "headers": headers}, self._receive, self._send)
+        self._is_over = self._run()
+
+    def finish(self) -> Response | None:
+        """The response; None when the centre died."""
+        try:
+            if not self._is_over and not self._run():
+                raise CentreBrokenError("a push waits twice")
+        except CentreDied:
+            return None
+        start, content = self._sent
+        wait_s = dict(start["headers"]).get(b"retry-after")
+        return Response(start["status"], content["body"], None if wait_s is None else float(wait_s))
+
+    def _run(self) -> bool:
+        try:
+            self._work.send(None)
+        except StopIteration:
+            return True
+        except CentreDied:
+            raise
+        except Exception as error:
+            raise CentreBrokenError(f"{type(error).__name__}: {error}") from error
+        return False
+
+    async def _receive(self) -> dict[str, Any]:
+        return {"type": "http.request", "body": self._request.body}
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        self._sent.append(message)
+
+
 Stored = Callable[[Sequence[dict[str, Any]], Sequence[tuple[Received, Answer]]], None]
 
 
@@ -62,10 +125,12 @@ class Centre:
     trouble: Literal["", "collector_dies_before_commit", "collector_dies_after_commit", "collector_disk_full"] = ""
     rival: Callable[[], None] | None = None
     settings: Settings = SETTINGS
-    seal: None = None
+    seal: Seal | None = None
+    """With it the stations send tags, without it signatures."""
     occurred: Counter[str] = field(default_factory=Counter)
     database: Any = None
     _writer: Any = None
+    _desk: Any = None
     _door: Any = None
     _rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -76,25 +141,23 @@ class Centre:
     def _start(self) -> None:
         """A new process of the centre: what it held in memory is gone."""
         self._writer = writer.Writer(self)  # type: ignore[arg-type]
-        self._door = routes.PushDoor(self, self._writer)  # type: ignore[arg-type]
+        self._desk = Desk()
+        self._door = routes.PushDoor(self, self._desk)  # type: ignore[arg-type]
 
     def answer(self, requests: Sequence[Request], now_ms: int) -> list[Response | None]:
         """Take requests that arrive together. None where the connection broke instead of an answer."""
         self.now_ms = now_ms
-        results: list[Response | Received | None] = [self._check(each) for each in requests]
-        group = [each for each in results if isinstance(each, Received)]
-        slots = [Slot() for _ in group]
         self._rows = []
+        calls = [Call(self._door, each) for each in requests]
+        waiting, self._desk.waiting = self._desk.waiting, []
         try:
-            waiting = [writer._Waiting(each, slot) for each, slot in zip(group, slots, strict=True)]  # type: ignore[arg-type]
             if waiting:
                 drive(self._writer._write(waiting))
         except CentreDied:
             self._start()
-        given = [(each, slot.value) for each, slot in zip(group, slots, strict=True) if isinstance(slot.value, Answer)]
-        self.stored(self._rows, given)
-        answers = iter([respond(slot.value) for slot in slots])
-        return [next(answers) if isinstance(each, Received) else each for each in results]
+        given = [(each.received, cast("Any", each.answer).value) for each in waiting]
+        self.stored(self._rows, [(received, value) for received, value in given if isinstance(value, Answer)])
+        return [each.finish() for each in calls]
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[Transaction]:
@@ -122,33 +185,6 @@ class Centre:
         if trouble == "collector_dies_after_commit":
             raise CentreDied
 
-    def _check(self, request: Request) -> Response | Received:
-        """What the door makes of a request before the writer has it."""
-        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in request.headers.items()]
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": request.body}
-
-        try:
-            _, received = drive(self._door._check({"method": "POST", "headers": headers}, receive))
-        except PushRefusedError as error:
-            return refuse(error)
-        except Exception as error:
-            raise CentreBrokenError(f"{type(error).__name__}: {error}") from error
-        return cast("Received", received)
-
-
-def respond(result: Answer | PushRefusedError | None) -> Any:
-    """The response to a result; None for none."""
-    if isinstance(result, PushRefusedError):
-        return refuse(result)
-    return None if result is None else Response(200, result.model_dump_json().encode())
-
-
-def refuse(error: PushRefusedError) -> Response:
-    body = json.dumps({"type": f"/problems/{error.problem}"}).encode()
-    return Response(error.status, body, error.retry_after_s)
-
 
 def drive(work: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine that never has to wait to its end."""
@@ -164,16 +200,17 @@ def on_plain_tables() -> Iterator[None]:
     """Let the real intake work on `Tables`."""
     plain, real_writer = Queries(), cast("Any", writer)
     given = real_writer.direct
+    real = {"queries": queries, "pledge_queries": pledge_queries}
     modules = [module for name, module in sorted(sys.modules.items()) if name.startswith("collector.intake.")]
-    asking = [cast("Any", module) for module in modules if vars(module).get("queries") is queries]
-    for module in asking:
-        module.queries = plain
+    asking = [(module, name) for module in modules for name in real if vars(module).get(name) is real[name]]
+    for module, name in asking:
+        setattr(module, name, plain)
     real_writer.direct = give_no_directions
     try:
         yield
     finally:
-        for module in asking:
-            module.queries = queries
+        for module, name in asking:
+            setattr(module, name, real[name])
         real_writer.direct = given
 
 

@@ -70,16 +70,22 @@ def disk_full(sim: "Simulation", machine: Machine) -> None:
 
 
 def bit_rot(sim: "Simulation", machine: Machine) -> None:
-    del sim
     machine.stop()
     machine.disk.rot()
-    machine.ledger.spoil(untold=machine.disk.mark_is_old)
+    _spoil(sim, machine)
 
 
 def truncation(sim: "Simulation", machine: Machine) -> None:
     machine.crash(sim.now_ms, power=True)
     machine.disk.truncate()
+    _spoil(sim, machine)
+
+
+def _spoil(sim: "Simulation", machine: Machine) -> None:
+    """After a power cut that took the newest mark with it, a damaged disk may have gone back in time unnoticed."""
     machine.ledger.spoil(untold=machine.disk.mark_is_old)
+    if machine.disk.mark_is_old:
+        sim.disturb(machine)
 
 
 def clock_back(sim: "Simulation", machine: Machine) -> None:

@@ -22,6 +22,8 @@ class Entry:
     true_ms: int
     damaged: int = 0
     fate: str = ""
+    seen_ms: int = 0
+    """When its fate was last looked up."""
 
     @property
     def month(self) -> int:

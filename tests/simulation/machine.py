@@ -21,7 +21,7 @@ from tests.simulation.life import Life, MachineClock, probe_of
 from tests.simulation.network import Link
 
 RETENTION_DAYS = 12
-DRAIN_MS = (3_000, 45_000, 350_000, 700_000)
+DRAIN_MS = (400, 3_000, 45_000, 350_000, 700_000)
 
 
 class AgentFailedError(Exception):
@@ -41,6 +41,7 @@ class Machine:
     dice: Random
     truths: dict[str, int]
     limits: Limits
+    centre_key: bytes | None = None
     ledger: Ledger = field(default_factory=Ledger)
     version: int = 1
     spool: WatchedSpool | None = None
@@ -66,7 +67,7 @@ class Machine:
         self.spool.ledger, self.spool.truths = self.ledger, self.truths
         self.runner = Runner(self.spool, InlineLook)
         self.runner.add("journal", probe_of(self.life), ProbeSettings())
-        identity = Identity(self.station, "", "", self.key)
+        identity = Identity(self.station, "", "", self.key, self.centre_key)
         self.uplink = Uplink(identity, self.link, self.spool, self.runner.reports, 300, 30)
         self.uplink.keeping = Keeping(self.disk.folder)
         self.uplink.dice = Random(self.dice.getrandbits(32))
@@ -150,6 +151,7 @@ class Machine:
         self.ledger.replaced = True
 
     def _forget_process(self) -> None:
+        self.link.not_before_ms = 0
         self.spool = self.runner = self.uplink = None
 
 

@@ -9,6 +9,7 @@ from random import Random
 from agent.errors import LinkError
 from agent.transport import Response
 from tests.simulation.centre import Centre, Request
+from tests.simulation.promises import require
 
 LONGEST_DELAY_MS = 10 * 60_000
 PROXY_LIMIT_BYTES = 520
@@ -51,12 +52,19 @@ class Link:
     trouble: list[str] = field(default_factory=list)
     on_sent: Callable[[], None] | None = None
     """Called once the centre has the request and before the agent has the answer: a moment to die in."""
+    not_before_ms: int = 0
+    """When the agent may come again at the earliest: a second after a failure, or when it was told to."""
+    answered: list[int] = field(default_factory=list)
+    """When the agent was given an answer of the centre."""
     seen: list[Request] = field(default_factory=list)
     """Recent requests that were taken, as somebody on the way may have kept them."""
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         del path
         request = Request(body, headers)
+        early_ms = self.not_before_ms - self.network.now_ms
+        require(early_ms <= 0, "waits after a failure", f"came {early_ms} ms too early")
+        self.not_before_ms = self.network.now_ms + 1000
         if not self.up:
             self.network.occurred["outage"] += 1
             raise LinkError
@@ -66,6 +74,12 @@ class Link:
             hook()
         if answer is None:
             raise LinkError
+        if answer.status != 200:
+            wait_s = answer.retry_after_s or (0 if answer.status == 412 else 1)  # packed otherwise it is sent at once
+            self.not_before_ms = self.network.now_ms + round(1000 * wait_s)
+        elif answer is not ANSWERS["captive_portal"]:
+            self.not_before_ms = 0
+            self.answered.append(self.network.now_ms)
         return answer
 
     def _next_trouble(self, request: Request) -> str:

@@ -6,6 +6,7 @@ seed gives the same run, byte for byte.
 
 import heapq
 import logging
+import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -19,17 +20,20 @@ from nacl.signing import SigningKey
 
 from agent.spool import Limits
 from agent.transport import Response
+from collector.seal import Seal
+from collector.tls import Folder
 from shared.months import BEIJING
 from shared.signing import key_id
 from tests.simulation import disk
-from tests.simulation.audit import Audit, BrokenInvariantError, require
+from tests.simulation.audit import Audit
 from tests.simulation.centre import Centre, CentreBrokenError, on_plain_tables
 from tests.simulation.disk import Disk
-from tests.simulation.faults import AT_ONCE, FAULTS, RARE
+from tests.simulation.faults import AT_ONCE, FAULTS, RARE, power_cut
 from tests.simulation.ledger import Ledger
 from tests.simulation.life import DAY_MS, Happening, Life, MachineClock
-from tests.simulation.machine import RETENTION_DAYS, AgentFailedError, Machine, folder_of
+from tests.simulation.machine import DRAIN_MS, RETENTION_DAYS, AgentFailedError, Machine, folder_of
 from tests.simulation.network import Link, Network
+from tests.simulation.promises import BrokenInvariantError, require
 from tests.simulation.tables import BrokenRuleError, Tables
 
 DISTRICT = 510812
@@ -42,7 +46,7 @@ BEGIN_MS = int(datetime(2026, 9, 12, tzinfo=BEIJING).timestamp() * 1000)
 RAM = Path("/dev/shm")  # noqa: S108 - a folder of its own is made below it
 
 
-BROKEN = (BrokenInvariantError, AgentFailedError, BrokenRuleError, CentreBrokenError)
+BROKEN = (BrokenInvariantError, AgentFailedError, BrokenRuleError, CentreBrokenError, sqlite3.Error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ class Simulation:
         self.story: list[str] = []
         self.occurred: Counter[str] = Counter()
         self.audit = Audit(Tables())
-        self.centre = Centre(self.audit.commit, self.now_ms, self.audit.tables, occurred=self.occurred)
+        seal = Seal(Folder(folder / "centre"), SigningKey(self.dice.randbytes(32))) if seed % 3 else None
+        self.centre = Centre(self.audit.commit, self.now_ms, self.audit.tables, seal=seal, occurred=self.occurred)
         self.network = Network(self.centre, self.dice, self.now_ms)
         self._folder = folder
         self._later: list[tuple[int, int, Callable[[], None]]] = []
@@ -161,6 +166,7 @@ class Simulation:
             dice=own,
             truths=self.audit.truths,
             limits=limits,
+            centre_key=None if self.centre.seal is None else bytes.fromhex(self.centre.seal.public_key),
             ledger=ledger or Ledger(),
         )
         machine.ledger.forgetful |= limits.max_bytes == TIGHT
@@ -189,8 +195,10 @@ class Simulation:
             moments += [(begin_ms + self.dice.randrange(DAY_MS), number, False) for _ in range(count)]
             if not quiet:
                 moments += self._midnights(begin_ms, number)
-        for at_ms, number, _ in sorted(moments):
+        for at_ms, number, is_midnight in sorted(moments):
             self._come_to(at_ms)
+            if is_midnight and self.dice.random() < 0.3:
+                self._cut_off(self.audit.machines[number])
             self._turn(self.audit.machines[number], quiet=quiet)
         self._come_to(begin_ms + DAY_MS)
         self._decide()
@@ -211,6 +219,12 @@ class Simulation:
         if not begin_ms <= end_ms - 600_000 < begin_ms + DAY_MS - 2_000_000 or self.dice.random() < 0.4:
             return []
         return [(end_ms + self.dice.randrange(-400_000, 900_000), number, True) for _ in range(3)]
+
+    def _cut_off(self, machine: Machine) -> None:
+        """A boot whose first word is held up on its way, while a month turns."""
+        if machine.powered:
+            power_cut(self, machine)
+            machine.link.trouble[:0] = ["delay", *["loss"] * len(DRAIN_MS)]
 
     def _turn(self, machine: Machine, *, quiet: bool) -> None:
         if not machine.powered:

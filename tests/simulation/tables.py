@@ -22,6 +22,7 @@ class Tables:
     held: dict[StationKey, int] = field(default_factory=dict)
     events: dict[LinePlace, dict[str, Any]] = field(default_factory=dict)
     evidence: list[tuple[str, str]] = field(default_factory=list)
+    pledges: dict[StreamKey, dict[str, Any]] = field(default_factory=dict)
 
     def trust_anew(self, station: StationKey) -> None:
         """After an enrolment: nobody is held aside, and whatever lease is shown next is taken."""
@@ -34,7 +35,7 @@ class Tables:
         anchors = {station: dict(each) for station, each in self.anchors.items()}
         copied = Tables(self.keys, dict(self.streams), dict(self.states), anchors, events=dict(self.events))
         copied.boots = {station: dict(each) for station, each in self.boots.items()}
-        copied.held, copied.evidence = dict(self.held), list(self.evidence)
+        copied.held, copied.evidence, copied.pledges = dict(self.held), list(self.evidence), dict(self.pledges)
         return copied
 
 
@@ -107,6 +108,9 @@ class Queries:
 
     async def put_told(self, connection: Transaction, rows: Sequence[dict[str, Any]]) -> None:
         """Unknown tails are for pages; nothing here reads them."""
+
+    async def put_pledges(self, connection: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+        connection.work.append(lambda: connection.tables.pledges.update({stream_of(row): row for row in rows}))
 
     async def hold_stations(self, connection: Transaction, wanted: Collection[StationKey], *, now_ms: int) -> None:
         connection.work.append(lambda: connection.tables.held.update(dict.fromkeys(wanted, now_ms)))
