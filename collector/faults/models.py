@@ -84,5 +84,6 @@ pasts = Table(
     number("lost", primary=False),
     at("lost_ms", nullable=True),
     Column("missing", Json, nullable=False),
+    number("absent_ms", primary=False),
     to_station(),
 )

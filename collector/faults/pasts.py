@@ -36,6 +36,7 @@ async def look_back(connection: Connection, district_id: int, *, now_ms: int, zo
     plays = await usage.count_plays(connection, district_id, months=near, since_ms=now_ms - _WEEK_MS)
     lost = await usage.count_lost(connection, district_id, near)
     missing = await _list_missing(connection, district_id, states, near, now_ms=now_ms)
+    absent = await queries.sum_absent(connection, district_id, now_ms=now_ms)
     fresh: dict[int, Past] = {}
     for station_id in states:
         known = before.get(station_id, Past())
@@ -47,6 +48,7 @@ async def look_back(connection: Connection, district_id: int, *, now_ms: int, zo
             lost=count,
             lost_ms=now_ms if count > known.lost else known.lost_ms,
             missing=missing.get(station_id, ()),
+            absent_ms=absent.get(station_id, 0),
         )
         if before.get(station_id) != past:
             fresh[station_id] = past

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, delete, or_, select, tuple_, update
+from sqlalchemy import Table, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db.dialect import Hot, insert
@@ -17,7 +17,11 @@ from collector.faults.models import arrivals, findings, outages, pasts, tracks
 from collector.faults.rules.base import Category, Past, Severity, Suspicion
 from collector.faults.standing import Key, Standing
 from collector.intake.models import security_events
+from collector.timeline.models import stretches
+from collector.timeline.presence import Presence
 
+_CATEGORIES = {each.value: each for each in Category}
+_SEVERITIES = {each.value: each for each in Severity}
 _AT_ONCE = 500
 _EVIDENCE = 500
 
@@ -123,6 +127,21 @@ async def drop_tracks(connection: AsyncConnection, district_id: int, stations: S
     for start in range(0, len(stations), _AT_ONCE):
         mine = tracks.c.station_id.in_(stations[start : start + _AT_ONCE])
         await connection.execute(delete(tracks).where(tracks.c.district_id == district_id, mine))
+
+
+async def sum_absent(connection: AsyncConnection, district_id: int, *, now_ms: int) -> dict[int, int]:
+    """For how many ms each station was down or unheard since its newest courseware; who never was is missing."""
+    each, last_ms = stretches.c, arrivals.c.last_ms
+    begin = case((each.from_ms > last_ms, each.from_ms), else_=last_ms)
+    here = (arrivals.c.district_id == each.district_id) & (arrivals.c.station_id == each.station_id)
+    statement = (
+        select(each.station_id, func.sum(func.coalesce(each.to_ms, now_ms) - begin))
+        .join_from(stretches, arrivals, here)
+        .where(each.district_id == district_id, each.presence.in_((Presence.DOWN.value, Presence.UNKNOWN.value)))
+        .where(or_(each.to_ms.is_(None), each.to_ms > last_ms), each.from_ms < now_ms)
+        .group_by(each.station_id)
+    )
+    return {station_id: int(ms) for station_id, ms in await connection.execute(statement)}
 
 
 async def list_pasts(connection: AsyncConnection, district_id: int) -> dict[int, Past]:
@@ -239,7 +258,18 @@ def _plain(record: Any) -> dict[str, Any]:
 
 
 def _standing(row: Any) -> Standing:
-    values = dict(row._mapping)  # noqa: SLF001 - the row's public mapping
-    values["category"] = Category(values["category"])
-    values["severity"] = Severity(values["severity"])
-    return Standing(**values)
+    """A row of the columns of Standing, in its order. Written out: a whole province may stand here."""
+    subject, rule, station_id, since_ms, found_ms, clear_since_ms, is_open, category, severity, symptom_of, facts = row
+    return Standing(
+        subject,
+        rule,
+        station_id,
+        since_ms,
+        found_ms,
+        clear_since_ms,
+        is_open,
+        _CATEGORIES[category],
+        _SEVERITIES[severity],
+        symptom_of,
+        facts,
+    )

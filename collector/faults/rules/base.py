@@ -104,7 +104,8 @@ class Past:
 
     `used_ms` the newest day something was played or a session held, None for none in three months; of the last week
     `plays`, and how many `failed`; `lost` facts declared lost this month and the last, more since `lost_ms`;
-    `missing` titles most others received lately and this station did not.
+    `missing` titles most others received lately and this station did not; `absent_ms` how long it has been away, off or
+    without a link, since its newest courseware came.
     """
 
     used_ms: int | None = None
@@ -113,6 +114,7 @@ class Past:
     lost: int = 0
     lost_ms: int | None = None
     missing: tuple[str, ...] = ()
+    absent_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """One station gets no new courseware while most others do: its dish, its cable or its card."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import Field
 
@@ -11,6 +12,7 @@ from collector.faults.rules.base import (
     Facts,
     Finding,
     Limits,
+    Past,
     Peers,
     Rule,
     Sample,
@@ -34,12 +36,17 @@ class SatelliteLimits(Limits):
 
 
 def judge(view: View, limits: SatelliteLimits, now_ms: int) -> Finding | None:
-    """A station that has never had a file counts from its first heartbeat. Only a new file closes the fault."""
+    """A station that has never had a file counts from its first heartbeat. Only a new file closes the fault.
+
+    Time in which it was away does not count: a PC without power receives nothing, and the dish is not to blame.
+    """
     is_open = view.is_open(NAME)
     if view.courseware is None or not view.courseware.readable:
         return STILL if is_open else None
     last_ms = view.first_received_ms if view.last_file_ms is None else view.last_file_ms
     waited_ms = max(limits.hours * HOUR_MS, round(limits.gaps * (view.median_gap_ms or 0)))
+    if view.past is not None and view.last_file_ms is not None and not is_open:
+        waited_ms += view.past.absent_ms
     if now_ms - last_ms < waited_ms:
         return None
     share = view.peers.received_share
@@ -78,6 +85,12 @@ RULE = Rule(
             ),
             now_ms=SAMPLE_MS,
             when_closed=True,
+            when_open=True,
+        ),
+        Sample(
+            view=replace(_OLD, past=Past(absent_ms=3 * HOUR_MS)),
+            now_ms=SAMPLE_MS,
+            when_closed=False,
             when_open=True,
         ),
         Sample(

@@ -9,6 +9,8 @@ from collector.faults import queries
 from collector.faults.pasts import look_back
 from collector.faults.rules.base import Past
 from collector.stations.models import station_states
+from collector.timeline import queries as timeline
+from collector.timeline.presence import Presence, Stretch
 from collector.usage.models import daily, downloads, playbacks, tallies
 from collector.usage.models import stock as stock_table
 from shared.months import day_of, month_of
@@ -140,3 +142,22 @@ def test_a_station_that_works_and_is_not_used_is_told(database_url: str) -> None
             return [(row.rule, row.station_id) for row in (await district.findings()).values() if row.open]
 
     assert asyncio.run(story()) == [("no_use", 2)]
+
+
+def test_time_away_since_the_newest_courseware_is_counted(database_url: str) -> None:
+    async def story() -> int:
+        async with watch(database_url) as district:
+            hour = 60 * MINUTE_MS
+            lines = [(-60, -40, Presence.DOWN), (-40, -30, Presence.UP), (-30, -20, Presence.UNKNOWN)]
+            stretches = [
+                Stretch(_number(district), NOW_MS + a * hour, NOW_MS + b * hour, presence, True)
+                for a, b, presence in lines
+            ]
+            stretches.append(Stretch(_number(district), NOW_MS - 2 * hour, None, Presence.DOWN, False))
+            async with district.database.write() as connection:
+                await timeline.add_stretches(connection, 510802, stretches)
+                came = queries.Arrivals(_number(district), NOW_MS - 50 * hour, ())
+                await queries.put_arrivals(connection, 510802, [came])
+            return (await _past(district)).absent_ms - (district.now_ms - NOW_MS)
+
+    assert asyncio.run(story()) == 22 * 60 * MINUTE_MS
