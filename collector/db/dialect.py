@@ -2,14 +2,15 @@
 
 `Hot` and `Find` are statements of the hot path: compiled once for each database, run for many rows or keys at once.
 SQLAlchemy's work on a statement, and a thread's turn for each call of aiosqlite, cost several times what the database
-itself needs. So on PostgreSQL a whole group goes into one statement, as arrays. On SQLite the prepared statement runs
+itself needs. So on PostgreSQL a whole group goes into one statement, as arrays, and to asyncpg itself once the first
+statement has begun the transaction. On SQLite the prepared statement runs
 row by row on the connection's own handle, in the loop's thread: whoever holds the connection is its only user, and the
 beginning and the commit, which wait for the disk, stay with the driver's thread (decision 0024).
 """
 
+import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
-from sqlite3 import Connection as Handle
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, bindparam, cast, column, func, select
@@ -18,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator
 
 Insert = sqlite.Insert | postgresql.Insert
-HANDLE = "sqlite"
-"""Under this name a connection's `info` holds its SQLite handle."""
+HANDLE = "handle"
+"""Under this name a connection's `info` holds the SQLite or asyncpg connection below it."""
 
 Wanted = Mapping[str, ColumnElement[Any]]
 Pick = Callable[[Any], Sequence[Any]]
@@ -45,10 +46,13 @@ class Hot:
         if not rows:
             return 0
         text, pick = self._compile(connection, tuple(rows[0]))
-        handle: Handle | None = connection.info.get(HANDLE)
-        if handle is not None:
+        handle = connection.info[HANDLE]
+        if isinstance(handle, sqlite3.Connection):
             return handle.executemany(text, map(pick, rows)).rowcount
-        return (await connection.exec_driver_sql(text, _turn(map(pick, rows)))).rowcount
+        columns = _turn(map(pick, rows))
+        if handle.is_in_transaction():
+            return int((await handle.execute(text, *columns)).rpartition(" ")[2])  # as in "INSERT 0 64"
+        return (await connection.exec_driver_sql(text, columns)).rowcount
 
     def _compile(self, connection: AsyncConnection, names: tuple[str, ...]) -> tuple[str, Pick]:
         key = (connection.dialect.name, *names)
@@ -79,10 +83,13 @@ class Find:
         if not wanted:
             return []
         text, pick = self._compile(connection)
-        handle: Handle | None = connection.info.get(HANDLE)
-        if handle is not None:
+        handle = connection.info[HANDLE]
+        if isinstance(handle, sqlite3.Connection):
             return [row for key in wanted for row in handle.execute(text, pick(key))]
-        return (await connection.exec_driver_sql(text, _turn(map(pick, wanted)))).all()
+        columns = _turn(map(pick, wanted))
+        if handle.is_in_transaction():
+            return list(await handle.fetch(text, *columns))
+        return (await connection.exec_driver_sql(text, columns)).all()
 
     def _compile(self, connection: AsyncConnection) -> tuple[str, Pick]:
         name = connection.dialect.name

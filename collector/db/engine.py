@@ -44,7 +44,7 @@ class Database:
             self._reader = _sqlite(_read_only(self.url), size=4, begin="BEGIN")
             self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock()
         else:
-            self._writer = self._reader = create_async_engine(self.url, pool_size=10, max_overflow=10)
+            self._writer = self._reader = _postgres(self.url)
             self._turn = nullcontext()
 
     @asynccontextmanager
@@ -66,6 +66,16 @@ class Database:
 
 def _read_only(url: URL) -> URL:
     return url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
+
+
+def _postgres(url: URL) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=10, max_overflow=10)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, record: Any) -> None:
+        record.info[HANDLE] = connection.driver_connection
+
+    return engine
 
 
 def _sqlite(url: URL, *, size: int, begin: str) -> AsyncEngine:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Text, cast, func, insert, select, update
+from sqlalchemy import ColumnElement, Text, cast, func, insert, literal_column, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db import dialect
@@ -46,9 +46,10 @@ async def list_waiting(
 ) -> dict[StationKey, Waiting]:
     """What waits for these stations; stations for which nothing waits are missing."""
     places = {*wanted, *((district_id, EVERY_STATION) for district_id, _ in wanted)}
-    versions = {(row[0], row[1]): row[2] for row in await _VERSIONS.run(connection, places)}
-    rows = sorted(await _ORDERS.run(connection, wanted), key=itemgetter(6, 2))
-    return _gather(versions, [row for row in rows if row[5] > now_ms], wanted)
+    rows = await _WAITING.run(connection, places)
+    versions = {(row[0], row[1]): row[2] for row in rows if not row[3]}
+    orders = sorted((row for row in rows if row[3] and row[6] > now_ms), key=itemgetter(7, 3))
+    return _gather(versions, orders, wanted)
 
 
 def _gather(
@@ -59,32 +60,31 @@ def _gather(
         version = max(versions.get(station, 0), versions.get((station[0], EVERY_STATION), 0))
         if version:
             found[station] = Waiting(version)
-    for district_id, station_id, command_id, verb, arguments, *_ in orders:
+    for district_id, station_id, _, command_id, verb, arguments, *_ in orders:
         waiting = found.setdefault((district_id, station_id), Waiting())
         if len(waiting.commands) < MAX_AT_ONCE:
             waiting.commands.append({"id": command_id, "verb": verb, "arguments": json.loads(arguments)})
     return found
 
 
-def _select_versions(wanted: dialect.Wanted) -> Any:
-    each = settings_documents.c
-    return select(each.district_id, each.station_id, each.version).where(
-        each.district_id == wanted["district_id"], each.station_id == wanted["station_id"]
-    )
-
-
-def _select_orders(wanted: dialect.Wanted) -> Any:
-    each = commands.c
+def _select_waiting(wanted: dialect.Wanted) -> Any:
+    """Versions of settings and unanswered commands, in one statement because every push asks."""
+    settings, each = settings_documents.c, commands.c
+    nothing: ColumnElement[Any] = literal_column("''")
+    never: ColumnElement[Any] = literal_column("0")
+    versions = select(
+        settings.district_id, settings.station_id, settings.version, nothing, nothing, nothing, never, never
+    ).where(settings.district_id == wanted["district_id"], settings.station_id == wanted["station_id"])
     order = (each.command_id, each.verb, cast(each.arguments, Text), each.expires_ms, each.created_ms)
-    return select(each.district_id, each.station_id, *order).where(
+    orders = select(each.district_id, each.station_id, never, *order).where(
         each.district_id == wanted["district_id"],
         each.station_id == wanted["station_id"],
         each.answered_ms.is_(None),
     )
+    return union_all(versions, orders)
 
 
-_VERSIONS = dialect.Find([settings_documents.c.district_id, settings_documents.c.station_id], _select_versions)
-_ORDERS = dialect.Find([commands.c.district_id, commands.c.station_id], _select_orders)
+_WAITING = dialect.Find([commands.c.district_id, commands.c.station_id], _select_waiting)
 
 
 async def put_settings(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db import dialect
@@ -33,26 +33,17 @@ class Unproven(NamedTuple):
 
 
 async def put_pledges(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Keep the newest pledge of each stream; `stream` as bytes. A stream that stands there has nothing unproven."""
+    """Keep the newest pledge of each stream; `stream` as bytes."""
     await _PUT.run(connection, rows)
+
+
+async def end_unproven(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Note that these pledges prove all of their streams, as far as those still stand there."""
     each = streams.c
-    statement = update(streams).where(
-        each.district_id == bindparam("district"),
-        each.station_id == bindparam("station"),
-        each.stream == bindparam("name"),
-        each.stored == bindparam("place"),
-        each.unproven_ms.is_not(None),
-    )
-    values = [
-        {
-            "district": row["district_id"],
-            "station": row["station_id"],
-            "name": row["stream"].hex(),
-            "place": row["seq"],
-        }
-        for row in rows
-    ]
-    await connection.execute(statement.values(unproven_ms=None), values)
+    for row in rows:
+        place = (each.district_id == row["district_id"], each.station_id == row["station_id"])
+        mine = (*place, each.stream == row["stream"].hex(), each.stored == row["seq"])
+        await connection.execute(update(streams).where(*mine).values(unproven_ms=None))
 
 
 def _put_pledge(connection: AsyncConnection) -> Any:

@@ -85,9 +85,7 @@ async def store(
     lost = await _write_streams(connection, work, now_ms)
     await _write_events(connection, [pair for pair in work.taken if pair[0].stream not in lost], known)
     await _write_states(connection, work, now_ms)
-    pledges = [row for stream, row in work.pledges.items() if stream not in lost]
-    if pledges:
-        await pledge_queries.put_pledges(connection, pledges)
+    await _write_pledges(connection, work, lost)
     return [_result(each, admissions.get(id(each)), work, lost=lost, now_ms=now_ms) for each in group]
 
 
@@ -245,6 +243,13 @@ async def _write_streams(connection: Connection, work: _Group, now_ms: int) -> s
         unproven_ms = now_ms if stream in work.unproven else None
         rows.append(key | place | {"folded": 0, "opened_ms": now_ms, "unproven_ms": unproven_ms})
     return set(work.begun) - await queries.move_streams(connection, rows)
+
+
+async def _write_pledges(connection: Connection, work: _Group, lost: set[StreamKey]) -> None:
+    """Where a pledge came with lines, moving the stream has told already that nothing of it is unproven."""
+    kept = {stream: row for stream, row in work.pledges.items() if stream not in lost}
+    await pledge_queries.put_pledges(connection, list(kept.values()))
+    await pledge_queries.end_unproven(connection, [row for stream, row in kept.items() if stream not in work.begun])
 
 
 async def _write_events(
