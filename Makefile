@@ -8,7 +8,7 @@ FRONT_END := node_modules/.installed
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint check format bench lock deb deb-test powerloss simulate mutants
+.PHONY: help setup demo test lint check format bench lock deb deb-test powerloss simulate mutants fuzz
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -53,6 +53,11 @@ simulate: setup
 # Bugs planted in the real code one by one: each must break the simulation (SEEDS=500 at most for each).
 mutants: setup
 	@$(BIN)/python -m tests.simulation.hunt $(if $(SEEDS),--seeds $(SEEDS))
+
+# Strangers' bytes into the decoder, a million by default (RUNS=…); Atheris is installed here alone, being large.
+fuzz: setup
+	@$(BIN)/python -c 'import atheris' 2> /dev/null || $(BIN)/python -m pip install $(QUIETLY) --require-hashes -r requirements-fuzz.lock
+	@$(BIN)/python -m tests.fuzz $(RUNS)
 
 bench: setup ## the benchmarks, as lines of JSON; BENCH=intake runs one
 	@for bench in $(or $(BENCH),agent_footprint intake pages); do $(BIN)/python -m bench.$$bench || exit 1; done

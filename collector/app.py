@@ -20,6 +20,7 @@ from collector.intake.routes import PushDoor
 from collector.intake.writer import Writer
 from collector.job_runner import Job, JobRunner
 from collector.jobs import list_duties, list_jobs
+from collector.machine_api import complete
 from collector.operators import pages as operators
 from collector.overview import pages as overview
 from collector.overview import station_pages
@@ -65,6 +66,12 @@ class CentreApp(FastAPI):
             await self._door(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """As FastAPI knows it, with what only the machine interface knows; made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = complete(super().openapi())
+        return self.openapi_schema
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: bool = True) -> FastAPI:

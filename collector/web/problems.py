@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SIGN_IN = "/signin"
 _TITLES = {
+    400: msgid("填写有误"),
     401: msgid("请先登录"),
     403: msgid("没有权限"),
     404: msgid("没有找到"),
