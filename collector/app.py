@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from collector import health
 from collector.centre import Centre
 from collector.db.engine import Database
+from collector.directions import pages as direction_pages
 from collector.directions import routes as directions
 from collector.figures import pages as figures
 from collector.intake.routes import PushDoor
@@ -100,6 +101,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
     for part in (
         enrolment,
         directions,
+        direction_pages,
         releases,
         health,
         people,
