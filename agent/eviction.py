@@ -43,7 +43,7 @@ def _forget_step(db: sqlite3.Connection, no: int, last: int) -> int:
     freed = 0
     with transaction(db):
         stream = next(each for each in list_streams(db) if each.no == no)
-        query = "SELECT * FROM lines WHERE no = ? AND upto <= ? ORDER BY seq LIMIT ?"
+        query = "SELECT no, seq, upto, at_ms, line, hash FROM lines WHERE no = ? AND upto <= ? ORDER BY seq LIMIT ?"
         for row in db.execute(query, (no, min(last, stream.stored), _STEP)).fetchall():
             line = Line(*row)
             db.execute("DELETE FROM lines WHERE no = ? AND seq = ?", (no, line.seq))
@@ -82,7 +82,7 @@ class Evictor:
 
 def _rows(db: sqlite3.Connection, no: int, after: int) -> Iterator[Line]:
     """Lines in small portions, so that none is read while others are replaced."""
-    query = "SELECT * FROM lines WHERE no = ? AND seq > ? ORDER BY seq LIMIT ?"
+    query = "SELECT no, seq, upto, at_ms, line, hash FROM lines WHERE no = ? AND seq > ? ORDER BY seq LIMIT ?"
     while portion := [Line(*row) for row in db.execute(query, (no, after, _RUN))]:
         yield from portion
         after = portion[-1].seq

@@ -189,7 +189,7 @@ def _find_damage(db: sqlite3.Connection, marked: Mark | None) -> str:
 
 def _find_break(db: sqlite3.Connection, stream: Stream) -> str:
     expected, head = stream.floor + 1, stream.base
-    for row in db.execute("SELECT * FROM lines WHERE no = ? ORDER BY seq", (stream.no,)):
+    for row in db.execute("SELECT no, seq, upto, at_ms, line, hash FROM lines WHERE no = ? ORDER BY seq", (stream.no,)):
         line = Line(*row)
         if line.seq != expected or not follows(line, head):
             return f"stream {stream.no} does not verify at {line.seq}"

@@ -81,7 +81,7 @@ def _sort_in(db: sqlite3.Connection, row: Row, streams: dict[int, Stream], names
         case (int(no), None, str(name), bytes(sealed)) if seal(str(no), name) == sealed:
             names[no] = name
         case (str(probe), str(key), str(value), bytes(sealed)) if seal(probe, key, value) == sealed:
-            db.execute("INSERT OR REPLACE INTO memo VALUES (?, ?, ?, ?)", row)
+            db.execute("INSERT OR REPLACE INTO memo (probe, key, value, seal) VALUES (?, ?, ?, ?)", row)
         case _:
             pass
 
@@ -133,7 +133,8 @@ def _finish(db: sqlite3.Connection, stream: Stream, reached: int, now: Instant) 
         _declare(db, stream.no, (reached + 1, last), head, now)
     stored = min(stream.stored, last)
     rescued = replace(stream, stored=stored, last=last, head=head)
-    db.execute("INSERT INTO names VALUES (?, ?, ?)", (stream.no, stream.stream, seal(str(stream.no), stream.stream)))
+    named = (stream.no, stream.stream, seal(str(stream.no), stream.stream))
+    db.execute("INSERT INTO names (no, stream, seal) VALUES (?, ?, ?)", named)
     put_stream(db, rescued)
     return rescued
 

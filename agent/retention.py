@@ -13,7 +13,7 @@ from agent.spool_rows import list_streams, seal
 _PROBE, _KEY = "spool", "stored"
 _DAY_MS = 86_400_000
 _READ = "SELECT value FROM memo WHERE probe = ? AND key = ?"
-_WRITE = "INSERT OR REPLACE INTO memo VALUES (?, ?, ?, ?)"
+_WRITE = "INSERT OR REPLACE INTO memo (probe, key, value, seal) VALUES (?, ?, ?, ?)"
 
 
 def note_stored(db: sqlite3.Connection, centre_ms: int, *, days: int) -> None:

@@ -304,7 +304,7 @@ class Spool:
         gone = [(probe, key) for key, value in memo.items() if value is None]
         kept = [(probe, key, value, seal(probe, key, value)) for key, value in memo.items() if value is not None]
         self._db.executemany("DELETE FROM memo WHERE probe = ? AND key = ?", gone)
-        self._db.executemany("INSERT OR REPLACE INTO memo VALUES (?, ?, ?, ?)", kept)
+        self._db.executemany("INSERT OR REPLACE INTO memo (probe, key, value, seal) VALUES (?, ?, ?, ?)", kept)
 
     def _replace_stream(self, old: Stream, now: Instant, reason: str, **changes: int) -> None:
         """End a stream and, when it was the newest, go on in a new one that names it."""

@@ -27,6 +27,7 @@ CREATE TABLE names (no INTEGER PRIMARY KEY, stream TEXT NOT NULL, seal BLOB NOT 
 """
 # `names` comes last so that its page is no neighbour of that of `streams`: one stroke does not hit both.
 VERSION = 1
+"""Never raised: an upgrade may be taken back, so a newer agent adds columns with a default and tables, no more."""
 PAGE_BYTES = 4096
 
 
@@ -93,7 +94,8 @@ def put_stream(db: sqlite3.Connection, stream: Stream, **changes: int | bytes) -
     """Write a stream's row with some of its fields changed."""
     new = replace(stream, **changes)  # type: ignore[arg-type]
     db.execute(
-        "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO streams (no, stream, stored, last, floor, base, head, held, seal)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (new.no, new.stream, new.stored, new.last, new.floor, new.base, new.head, new.held, new.seal),
     )
 
@@ -102,7 +104,7 @@ def open_stream(db: sqlite3.Connection, name: str, data: Mapping[str, object], n
     """Begin a new stream whose first line says why."""
     newest = db.execute("SELECT coalesce(max(no), 0) FROM streams").fetchone()[0]
     stream = Stream(int(newest) + 1, name)
-    db.execute("INSERT INTO names VALUES (?, ?, ?)", (stream.no, name, seal(str(stream.no), name)))
+    db.execute("INSERT INTO names (no, stream, seal) VALUES (?, ?, ?)", (stream.no, name, seal(str(stream.no), name)))
     line = event_line(1, "stream.opened", now, data)
     head = chain.extend(chain.START, line)
     put_line(db, Line(stream.no, 1, 1, now.wall_ms, line, head))
@@ -111,7 +113,7 @@ def open_stream(db: sqlite3.Connection, name: str, data: Mapping[str, object], n
 
 
 def put_line(db: sqlite3.Connection, line: Line) -> None:
-    db.execute("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)", line)
+    db.execute("INSERT INTO lines (no, seq, upto, at_ms, line, hash) VALUES (?, ?, ?, ?, ?, ?)", line)
 
 
 def event_line(seq: int, kind: str, at: Instant, data: Mapping[str, object]) -> bytes:

@@ -29,7 +29,7 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE)
 COMMANDS = {"yuanjiao-agent": agent_parser, "yuanjiao-collector": collector_parser}
 FOLDERS = tuple(f"{path.name}/" for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
-BUILT = ("node_modules/", "build/", ".venv/")
+BUILT = ("node_modules/", "build/", "dist/", ".venv/")
 NOT_OURS = (
     "/work",
     "/root",
