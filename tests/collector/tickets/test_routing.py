@@ -1,3 +1,4 @@
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -117,3 +118,17 @@ def test_the_centre_gets_a_copy_of_major_hardware_and_dark_townships(
     where: Where, category: Category, copied: tuple[int, ...]
 ) -> None:
     assert find_route(where, category, EVERYBODY, {}).copied == copied
+
+
+def test_who_is_good_at_it_comes_before_who_has_less_to_do() -> None:
+    skilled = replace(ONE, skills=frozenset({Category.NETWORK}))
+    people = [DIRECTOR, skilled, OTHER_ONE]
+    assert find_route(STATION, Category.NETWORK, people, {3: 9}).assignee_id == 3
+    assert find_route(STATION, Category.SOFTWARE, people, {3: 9}).assignee_id == 4
+
+
+def test_a_one_of_two_townships_is_asked_in_both_and_is_no_neighbour_in_either() -> None:
+    both = replace(FOREIGN, more_areas=frozenset({HERE}))
+    route = find_route(STATION, Category.NETWORK, [DIRECTOR, both], {})
+    assert (route.assignee_id, route.step) == (5, Step.BACKBONE)
+    assert make_chain(STATION, Category.NETWORK, [DIRECTOR, both])["3"] == []
