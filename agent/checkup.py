@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.app import chosen_probes
-from agent.doctor import Finding, Network, examine, judge_helper
+from agent.doctor import Finding, Network, examine, judge_helper, judge_version
 from agent.errors import LinkError, NotEnrolledError
 from agent.identity import Identity, load_identity, pinned_ca
 from agent.settings import AgentSettings
 from agent.transport import HttpTransport, Transport
+from agent.upgrade.pointer import FOLDER, Place
+from agent.version import VERSION
 from shared import signing
 from shared.clock import Instant
 from shared.wire.v1 import PATH
@@ -42,14 +44,17 @@ def check_up(settings: AgentSettings, now: Instant) -> list[Finding]:
             states[name] = probe.make(values, _Alone()).read(now).state
         except Exception:  # noqa: BLE001 - a sensor that fails has nothing to show
             states[name] = None
-    helper = judge_helper(settings.session.socket, settings.session.status)
+    place = Place(settings.state_dir / FOLDER)
+    pointer = place.read()
+    version = judge_version(pointer, place.describe(pointer.slot)[0] or VERSION)
+    own = [judge_helper(settings.session.socket, settings.session.status), version]
     try:
         identity = load_identity(settings.state_dir)
     except NotEnrolledError:
-        return [*examine(states, wall_ms=now.wall_ms, network=Network.UNTRIED, has_key=False), helper]
+        return [*examine(states, wall_ms=now.wall_ms, network=Network.UNTRIED, has_key=False), *own]
     transport = HttpTransport(settings.centre or identity.centre, pinned_ca(settings.state_dir, settings.ca_file))
     network = try_network(identity, transport)
-    return [*examine(states, wall_ms=now.wall_ms, network=network, has_key=True), helper]
+    return [*examine(states, wall_ms=now.wall_ms, network=network, has_key=True), *own]
 
 
 def try_network(identity: Identity, transport: Transport) -> Network:

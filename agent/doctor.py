@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from agent.upgrade.pointer import Pointer
 from shared.wire.states import AudioState, ClockState, CoursewareState, HostState, ProjectorState
 
 _GIB = 1024**3
@@ -78,6 +79,19 @@ def judge_helper(socket: Path, status: Path) -> Finding:
             advice="请注销后重新登录桌面；仍不行请在桌面终端运行 systemctl --user restart yuanjiao-session。",
         )
     return Finding(ok=True, text="桌面会话助手正常")
+
+
+def judge_version(pointer: Pointer, running: str) -> Finding:
+    """What became of the last upgrade. `running` is the version of the agent that is to run."""
+    if pointer.trial:
+        return Finding(ok=None, text=f"正在试用新版本 {running}", advice="会自动确认或退回，不用处理。")
+    if pointer.failed:
+        return Finding(
+            ok=None,
+            text=f"升级到 {pointer.failed} 没有成功，已自动退回，现在是 {running}",
+            advice="不用处理，已报告区中心；记录没有丢失。反复出现请联系区中心。",
+        )
+    return Finding(ok=True, text=f"站点程序版本 {running}")
 
 
 def render(findings: Sequence[Finding]) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.doctor import Finding, Network, examine, judge_helper, render
+from agent.doctor import Finding, Network, examine, judge_helper, judge_version, render
+from agent.upgrade.pointer import Pointer
 from tests.clocks import ManualClock
 
 GIB = 1024**3
@@ -113,3 +114,21 @@ def test_a_missing_helper_is_named_with_what_to_do(tmp_path: Path) -> None:
         assert (judge_helper(at, status).ok, "重新登录" in judge_helper(at, status).advice) == (False, True)
         status.touch()
         assert judge_helper(at, status) == Finding(ok=True, text="桌面会话助手正常")
+
+
+@pytest.mark.parametrize(
+    ("pointer", "ok", "said"),
+    [
+        (Pointer(), True, "站点程序版本 0.1.0"),
+        (Pointer(slot="a", trial=True), None, "正在试用"),
+        (Pointer(failed="0.2.0", why="a bug"), None, "升级到 0.2.0 没有成功，已自动退回"),
+    ],
+)
+def test_an_upgrade_is_told_in_plain_words_and_nobody_has_to_do_anything(
+    pointer: Pointer, ok: bool | None, said: str
+) -> None:
+    found = judge_version(pointer, "0.1.0")
+
+    assert found.ok is ok
+    assert said in found.text
+    assert (found.advice == "") is (ok is True)
