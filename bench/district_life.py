@@ -20,6 +20,8 @@ from shared import chain
 from shared.wire.v1 import Answer, Envelope, Heartbeat, SpoolReport, dump_line
 
 PERIOD_MS = 5 * MINUTE_MS
+OFF = frozenset({"停电", "主机被关", "主机损坏"})
+"""Troubles that leave the PC without power: what the satellite sends then is lost to it."""
 _GROUP = 200
 _HEALTHY: Mapping[str, Mapping[str, Any]] = {
     "projector": {"reachable": True, "power": "off", "faults": {}, "lamp_hours": 900},
@@ -48,6 +50,7 @@ class Machine:
     troubles: list[Trouble] = field(default_factory=list)
     changed: bool = True
     playing: str = ""
+    boots: int = 0
 
     @property
     def stream(self) -> str:
@@ -55,7 +58,7 @@ class Machine:
 
     @property
     def boot(self) -> str:
-        return f"{self.station_id:032x}"
+        return f"{self.station_id:016x}{self.boots:016x}"
 
     @property
     def is_silent(self) -> bool:
@@ -64,7 +67,7 @@ class Machine:
     @property
     def is_off(self) -> bool:
         """Silent because it has no power, not for want of a line."""
-        return any(each.kind.name in {"停电", "主机被关", "主机损坏"} for each in self.troubles)
+        return any(each.kind.name in OFF for each in self.troubles)
 
     def last_beat(self, now_ms: int) -> int:
         """When its newest heartbeat came, if it is heard."""
@@ -74,6 +77,25 @@ class Machine:
         seq = self.seq + len(self.lines)
         event = {"seq": seq, "kind": kind, "at": at_ms, "boot": self.boot, "mono": at_ms - self.born_ms, "data": data}
         self.lines.append(dump_line(event))
+
+    def begin_film(self, number: int) -> None:
+        self.playing, self.changed = f"农技讲座 第{number}讲", True
+
+    def end_film(self, number: int, now_ms: int) -> None:
+        """A film of forty minutes has just ended."""
+        self.playing, self.changed = "", True
+        begin_ms, title = now_ms - 40 * MINUTE_MS, f"农技讲座 第{number}讲"
+        data: dict[str, Any] = {"playback": f"{self.station_id}-{begin_ms}", "title": title, "name": f"{title}.mp4"}
+        data |= {"player": "mpv", "via": "journal", "sha256": f"{number:064x}", "duration_s": 2400}
+        self.records("playback.started", begin_ms, **data)
+        done = {"content_s": 2400, "played_s": 2400, "minutes": {"E2": 40}, "begin_ms": begin_ms}
+        self.records("playback.ended", now_ms - MINUTE_MS, **data, **done, segments="0[.]2400", reason="completed")
+
+    def starts_again(self, at_ms: int, *, off_since_ms: int) -> None:
+        """Power is back: the PC boots and tells until when it was alive before."""
+        before, self.boots, self.born_ms = self.boot, self.boots + 1, at_ms - MINUTE_MS
+        self.records("host.booted", at_ms, clean=False, previous_boot=before, last_seen_ms=off_since_ms)
+        self.changed = True
 
     def push(self, at_ms: int) -> Received:
         """What it sends now: its state, and every line that waits."""
@@ -150,19 +172,6 @@ class Fleet:
                 title = f"农技讲座 第{number}讲"
                 data = {"sha256": sha256, "name": f"{title}.mp4", "title": title, "size": 300 << 20}
                 each.records("courseware.received", each.last_file_ms, **data)
-
-    def begin_film(self, machine: Machine, number: int) -> None:
-        machine.playing, machine.changed = f"农技讲座 第{number}讲", True
-
-    def end_film(self, machine: Machine, number: int, now_ms: int) -> None:
-        """A film of forty minutes has just ended."""
-        machine.playing, machine.changed = "", True
-        begin_ms, title = now_ms - 40 * MINUTE_MS, f"农技讲座 第{number}讲"
-        data: dict[str, Any] = {"playback": f"{machine.station_id}-{begin_ms}", "title": title, "name": f"{title}.mp4"}
-        data |= {"player": "mpv", "via": "journal", "sha256": f"{number:064x}", "duration_s": 2400}
-        machine.records("playback.started", begin_ms, **data)
-        done = {"content_s": 2400, "played_s": 2400, "minutes": {"E2": 40}, "begin_ms": begin_ms}
-        machine.records("playback.ended", now_ms - MINUTE_MS, **data, **done, segments="0[.]2400", reason="completed")
 
     async def _push(self, machines: Sequence[Machine], now_ms: int) -> None:
         for group in _split(machines, _GROUP):

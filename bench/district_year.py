@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bench.district_life import Fleet, Machine
+from bench.district_life import OFF, Fleet, Machine
 from bench.district_model import (
     DAY_MS,
     FILM_EVERY_DAYS,
@@ -127,6 +127,8 @@ class Year:
             self._heal()
             await self._pass_day()
             await self.fleet.beat(self.now_ms)
+            if self.now_ms % HOUR_MS == 0:
+                await jobs.look_back(self.centre)
             await jobs.judge_faults(self.centre, _always)
             await jobs.send_alerts(self.centre)
             await self._look()
@@ -145,10 +147,12 @@ class Year:
             if day % FILM_EVERY_DAYS == 0:
                 await jobs.fold_usage(self.centre)
         for each in self.fleet.machines.values():
-            if moment_ms == FILM_BEGINS_MS and each.station_id % FILM_EVERY_DAYS == day % FILM_EVERY_DAYS:
-                self.fleet.begin_film(each, day + 1)
+            if each.is_off:
+                each.playing = ""
+            elif moment_ms == FILM_BEGINS_MS and each.station_id % FILM_EVERY_DAYS == day % FILM_EVERY_DAYS:
+                each.begin_film(day + 1)
             elif moment_ms == FILM_ENDS_MS and each.playing:
-                self.fleet.end_film(each, day + 1, self.now_ms)
+                each.end_film(day + 1, self.now_ms)
 
     def _strike(self, trouble: Trouble) -> None:
         for machine in self._machines_at(trouble.place, trouble.kind.scope):
@@ -167,9 +171,12 @@ class Year:
 
     def _heal(self) -> None:
         for machine in self.fleet.machines.values():
-            if any(not each.is_on(self.now_ms) for each in machine.troubles):
-                machine.troubles = [each for each in machine.troubles if each.is_on(self.now_ms)]
-                machine.changed = True
+            left = [each for each in machine.troubles if each.is_on(self.now_ms)]
+            if len(left) < len(machine.troubles):
+                off_since_ms = min((each.begin_ms for each in machine.troubles if each.kind.name in OFF), default=0)
+                machine.troubles, machine.changed = left, True
+                if off_since_ms and not machine.is_off:
+                    machine.starts_again(self.now_ms, off_since_ms=off_since_ms)
 
     async def _look(self) -> None:
         """See which tickets are new or in new hands, find what each is about, and let its person plan."""
@@ -272,9 +279,8 @@ class Year:
         weeks = Counter((person, (at_ms - BEGIN_MS) // (7 * DAY_MS)) for person, at_ms in sent)
         watched = {number for number, person in self.staff.items() if person.role is role}
         worst = max((count for (person, _), count in weeks.items() if person in watched), default=0)
-        gone = BEGIN_MS + days * DAY_MS
-        lasted = [each for each in self.troubles if each.end_ms - each.begin_ms > each.kind.shows_h * HOUR_MS]
-        missed = [each for each in lasted if not each.found and each.begin_ms + each.kind.shows_h * HOUR_MS < gone]
+        shown = [each for each in self.troubles if self._shows_at(each) < min(each.end_ms, BEGIN_MS + days * DAY_MS)]
+        missed = [each for each in shown if not each.found]
         missed = [each for each in missed if not self._is_hidden(each)]
         centre = [each for each in made if each.step >= Step.CENTRE]
         notes = {
@@ -294,6 +300,13 @@ class Year:
             weekly=len(sent) / max(1, len(self.staff)) / (days / 7),
             notes=notes,
         )
+
+    def _shows_at(self, trouble: Trouble) -> float:
+        """When it must have been found. Silence only counts while stations are expected on."""
+        hours = trouble.kind.shows_h
+        if trouble.kind.silent:
+            return self.pace.calendar.add_opening_time(trouble.begin_ms, hours)
+        return trouble.begin_ms + hours * HOUR_MS
 
     def _is_hidden(self, trouble: Trouble) -> bool:
         """Whether something larger covered it all the while it could have shown, as a dark township does."""
