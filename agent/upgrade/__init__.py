@@ -5,5 +5,5 @@
     stick ─▶ carrying ┘
 
 `pointer` and `launcher` use the standard library only: the launcher is the package's, and starts whatever is pointed
-at. Identity and spool are touched by none of this (decision 0025).
+at. Identity and spool are touched by none of this (decision 0026).
 """

@@ -6,7 +6,7 @@
     python deploy/release/release.py show FILE                  what it is and who has signed it
     python deploy/release/release.py check KEYS_FILE            whether release_keys.toml can be used
 
-Who holds a key and what happens when one is lost: docs/decisions/0025-signed-releases-on-probation.md.
+Who holds a key and what happens when one is lost: docs/decisions/0026-signed-releases-on-probation.md.
 """
 
 import argparse
