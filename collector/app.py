@@ -16,6 +16,7 @@ from collector.centre import Centre
 from collector.db.engine import Database
 from collector.directions import pages as direction_pages
 from collector.directions import routes as directions
+from collector.faults import pages as faults
 from collector.figures import pages as figures
 from collector.intake.routes import PushDoor
 from collector.intake.writer import Writer
@@ -112,6 +113,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
         tickets,
         usage,
         figures,
+        faults,
     ):
         app.include_router(part.router)
     require_declared(app, machine=MACHINE)

@@ -10,7 +10,7 @@ Links that shake are weighed the same way. A station that falls silent while its
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 
 from collector.faults.cards import AREA_SILENT, AREA_UNSTABLE, COLLECTOR_ISOLATED, COLLECTOR_UNSTABLE
@@ -215,14 +215,14 @@ def _mark(
             over = covers[row.rule]
             cover = _cover(row, [over.centre, over.areas.get(township_of.get(row.subject, ""))])
             if cover != row.symptom_of:
-                marked[key] = replace(row, symptom_of=cover)
+                marked[key] = row.under(cover)
     for key, row in marked.items():
         shaking = marked.get((row.subject, SHAKING)) if row.rule == SILENT and row.symptom_of is None else None
         if shaking is not None and shaking.open:
-            marked[key] = replace(row, symptom_of=shaking.symptom_of or shaking.subject)
+            marked[key] = row.under(shaking.symptom_of or shaking.subject)
     for over in covers.values():
         for area in over.areas.values():
-            marked[area.key] = replace(area, symptom_of=_cover(area, [over.centre]))
+            marked[area.key] = area.under(_cover(area, [over.centre]))
         if over.centre is not None:
             marked[over.centre.key] = over.centre
     return marked

@@ -17,6 +17,7 @@ from shared.wire.states import State
 
 _OK = "ok"
 _FAILED = "failed"
+_HOURS = '"open_hours"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def read_told(text: str) -> Told:
 
 def read_hours(text: str) -> Sequence[str]:
     """Only the opening hours: of a station long silent nothing else is of use."""
+    if _HOURS not in text:
+        return ()
     try:
         return _Hours.model_validate_json(text).open_hours
     except ValidationError:

@@ -31,6 +31,22 @@ class Standing:
     def key(self) -> Key:
         return (self.subject, self.rule)
 
+    def under(self, subject: str | None) -> "Standing":
+        """The same as a symptom of what stands at `subject`. Written out: a whole province may fall silent at once."""
+        return Standing(
+            self.subject,
+            self.rule,
+            self.station_id,
+            self.since_ms,
+            self.found_ms,
+            self.clear_since_ms,
+            self.open,
+            self.category,
+            self.severity,
+            subject,
+            self.facts,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -82,27 +98,24 @@ def advance(
     """What stands after a rule has spoken. None: nothing stands (any more)."""
     if finding is None:
         return _fade(old, hold, now_ms)
+    found_ms = now_ms if old is None else old.found_ms
     if old is None:
-        old = Standing(
-            subject=subject,
-            rule=card.name,
-            station_id=station_id,
-            since_ms=now_ms if finding.since_ms is None else finding.since_ms,
-            found_ms=now_ms,
-            clear_since_ms=None,
-            open=False,
-            category=card.category,
-            severity=card.severity,
-            symptom_of=None,
-            facts={},
-        )
-    return replace(
-        old,
-        open=old.open or now_ms - old.found_ms >= hold.open_ms,
+        since_ms = now_ms if finding.since_ms is None else finding.since_ms
+        facts, category, severity = finding.facts, card.category, card.severity
+    else:
+        since_ms, facts, category, severity = old.since_ms, old.facts, old.category, old.severity
+    return Standing(
+        subject=subject,
+        rule=card.name,
+        station_id=station_id,
+        since_ms=since_ms,
+        found_ms=found_ms,
         clear_since_ms=None,
-        facts=finding.facts or old.facts,
-        category=finding.category or old.category,
-        severity=finding.severity or old.severity,
+        open=(old is not None and old.open) or now_ms - found_ms >= hold.open_ms,
+        category=finding.category or category,
+        severity=finding.severity or severity,
+        symptom_of=None if old is None else old.symptom_of,
+        facts=finding.facts or facts,
     )
 
 

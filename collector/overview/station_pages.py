@@ -1,5 +1,6 @@
 """The page of one station: its sensors in plain words, its work, its study sessions, its installation."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -7,9 +8,10 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from collector.centre import Centre
 from collector.db.engine import Connection
 from collector.errors import CentreError
-from collector.overview import senses
+from collector.overview import senses, strip
 from collector.overview.pages import ready_ms
 from collector.overview.service import limits_of
 from collector.overview.words import END_WORDS, KIND_WORDS, SESSION_LOOKS
@@ -21,6 +23,8 @@ from collector.stations.service import new_code
 from collector.stations.words import LOOKS, status_of
 from collector.tickets import queries as tickets
 from collector.tickets.cards import lines_of
+from collector.timeline import queries as timeline_queries
+from collector.timeline import service as timeline
 from collector.usage import queries as usage
 from collector.usage import service as usage_service
 from collector.web.render import renderer_of
@@ -32,6 +36,8 @@ router = APIRouter(prefix="/stations/{station_id}")
 _PLAYBACKS = 12
 _STOCK = 30
 _TICKETS = 20
+_DAYS_DRAWN = 7
+_DAYS_COUNTED = (7, 30)
 
 
 class SessionForm(BaseModel):
@@ -116,6 +122,25 @@ async def confirm_session(
     return RedirectResponse(f"/stations/{station_id}?done=confirmed#sessions", 303)
 
 
+async def _presence(connection: Connection, centre: Centre, district_id: int, station_id: int) -> Mapping[str, Any]:
+    """The time line of the last days, and how much of longer periods the station was there."""
+    now_ms, zone = centre.now_ms, centre.settings.zone
+    from_ms = strip.begin_of_days(now_ms, _DAYS_DRAWN, zone)
+    stretches = await timeline.load_strip(connection, district_id, station_id, from_ms=from_ms, to_ms=now_ms)
+    told = {
+        days: await timeline_queries.availability(
+            connection, district_id, now_ms - days * 86_400_000, now_ms, station_id=station_id
+        )
+        for days in _DAYS_COUNTED
+    }
+    return {
+        "any": bool(stretches),
+        "days": strip.draw(stretches, now_ms=now_ms, days=_DAYS_DRAWN, zone=zone),
+        "figures": [strip.figure(days, each.get(station_id)) for days, each in told.items()],
+        "shapes": strip.SHAPES,
+    }
+
+
 async def _require(connection: Connection, visitor: Visitor, station_id: int) -> Station:
     station = await stations.require_station(connection, visitor.district_id, station_id)
     visitor.require_sight(station_id=station.station_id, township_id=station.township_id)
@@ -145,6 +170,7 @@ async def _page(
             "limits": await limits_of(connection, centre, district_id, ready_ms=ready_ms(request)),
             "stock": await usage.list_stock(connection, district_id, station_id, _STOCK),
         }
+        context["presence"] = await _presence(connection, centre, district_id, station_id)
     heartbeat = None if state is None else senses.read_heartbeat(state.heartbeat)
     lines = []
     if state is not None and heartbeat is not None:

@@ -50,7 +50,7 @@ class Availability:
 
 
 async def availability(
-    connection: AsyncConnection, district_id: int, from_ms: int, to_ms: int
+    connection: AsyncConnection, district_id: int, from_ms: int, to_ms: int, *, station_id: int | None = None
 ) -> dict[int, Availability]:
     """How long each station was up, down, off and unknown in a period, by station number.
 
@@ -64,10 +64,12 @@ async def availability(
         .where(each.district_id == district_id, *_within(from_ms, to_ms))
         .group_by(each.station_id, each.presence)
     )
+    if station_id is not None:
+        statement = statement.where(each.station_id == station_id)
     sums: dict[int, dict[str, int]] = {}
-    for station_id, presence, ms in await connection.execute(statement):
-        sums.setdefault(station_id, {})[f"{presence}_ms"] = int(ms)
-    return {station_id: Availability(**values) for station_id, values in sums.items()}
+    for number, presence, ms in await connection.execute(statement):
+        sums.setdefault(number, {})[f"{presence}_ms"] = int(ms)
+    return {number: Availability(**values) for number, values in sums.items()}
 
 
 async def list_stretches(

@@ -6,7 +6,6 @@ A tick that is lost costs nothing: the next one sees the same stations and dates
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from collector.db.engine import Connection
 from collector.timeline import queries
@@ -27,7 +26,9 @@ async def keep(connection: Connection, district_id: int, sights: Iterable[Sight]
         if new := move(sight, before, ear):
             opened += new
             if before is not None:
-                closed.append(replace(before, to_ms=new[0].from_ms))
+                closed.append(
+                    Stretch(before.station_id, before.from_ms, new[0].from_ms, before.presence, before.checked)
+                )
     await queries.close_stretches(connection, district_id, closed)
     await queries.add_stretches(connection, district_id, opened)
     if ear.ready_since_ms < ear.now_ms:

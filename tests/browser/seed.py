@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from collector.db.engine import Connection, Database
+from collector.faults import outages
+from collector.faults.queries import OutageKind
 from collector.faults.rules.base import Category, Severity
 from collector.migrate import migrate
 from collector.people import service as people
@@ -15,6 +17,8 @@ from collector.tickets import queries as tickets
 from collector.tickets import service
 from collector.tickets.queries import NewTicket
 from collector.tickets.words import Action
+from collector.timeline import queries as timeline
+from collector.timeline.presence import Presence, Stretch
 from collector.usage import service as usage
 from shared.months import BEIJING
 from tests.clocks import ManualClock
@@ -55,6 +59,7 @@ async def seed(url: str, clock: ManualClock) -> SmallDistrict:
     async with database.write() as connection:
         await set_password(connection, district, "主任", "zhuren")
         await _open_tickets(connection, district)
+        await _draw_week(connection, district)
     facts = {title: list(_facts(title, chance)) for title in district.stations}
     for title, station in district.stations.items():
         await append(database, station, facts[title])
@@ -117,6 +122,34 @@ def _probes(chance: random.Random) -> dict[str, Any]:
         "audio": probe(sink=True, volume=0.6, muted=False),
         "host": probe(disk_free=free * 10**9 * 2, disk_total=200 * 10**9, temperature_c=51.0),
     }
+
+
+async def _draw_week(connection: Connection, district: SmallDistrict) -> None:
+    """A week of one station's time line: open days and nights, a silence, and a night of ours; a power cut ahead."""
+    midnight = NOW_MS - round(10.5 * HOUR_MS)
+    rows: list[Stretch] = []
+    for ago in range(7, -1, -1):
+        opens, closes = midnight - ago * DAY_MS + 9 * HOUR_MS, midnight - ago * DAY_MS + 21 * HOUR_MS
+        cut = opens + (12 - ago) * HOUR_MS
+        middle = {2: Presence.DOWN, 4: Presence.UNKNOWN}.get(ago, Presence.UP)
+        pieces = [(opens, cut, Presence.UP), (cut, closes, middle), (closes, opens + DAY_MS, Presence.OFF)]
+        number = district.stations[AIGUO]
+        rows += [Stretch(number, begin, end, presence, True) for begin, end, presence in pieces if begin < NOW_MS]
+    *past, last = rows
+    await timeline.add_stretches(
+        connection, district.district_id, [*past, Stretch(last.station_id, last.from_ms, None, last.presence, True)]
+    )
+    await outages.report_outage(
+        connection,
+        district.district_id,
+        kind=OutageKind.POWER_CUT,
+        from_ms=NOW_MS - HOUR_MS,
+        to_ms=NOW_MS + 3 * HOUR_MS,
+        area_id=district.townships["三堆镇"],
+        note="供电所检修线路",
+        person_id=district.people["主任"],
+        now_ms=NOW_MS - DAY_MS,
+    )
 
 
 async def _open_tickets(connection: Connection, district: SmallDistrict) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collector.faults.areas import Place
@@ -31,6 +31,7 @@ class Town:
     told: list[str] = field(default_factory=list)
     heard: dict[int, int] = field(default_factory=dict)
     asked_for: set[str] = field(default_factory=set)
+    tick: int = TICK
 
     def __post_init__(self) -> None:
         self.heard = {station: self.now - station * 37 % P for station in range(self.townships * self.size)}
@@ -42,8 +43,8 @@ class Town:
         return set(range(township * self.size, (township + 1) * self.size))
 
     def run(self, seconds: int) -> None:
-        for _ in range(seconds // TICK):
-            self.now += TICK
+        for _ in range(seconds // self.tick):
+            self.now += self.tick
             for station, heard in self.heard.items():
                 if station not in self.down and self.now - heard >= P:
                     self.heard[station] = self.now
@@ -235,3 +236,58 @@ def test_whatever_falls_silent_and_returns_each_cause_is_told_once_and_nothing_i
     town.down = set()
     town.run(3 * P + 2 * TICK)
     assert town.stands == {}
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> tuple[int, list[tuple[range, int]]]:
+    """A district of 14 to 5 000 stations, and ranges of neighbours that fall silent together, for so many minutes."""
+    stations = draw(st.sampled_from([14, 245, 1_000, 5_000]))
+    falls = []
+    for _ in range(draw(st.integers(1, 3))):
+        first = draw(st.integers(0, stations - 1))
+        falls.append((range(first, draw(st.integers(first + 1, stations))), draw(st.integers(22, 60))))
+    return stations, falls
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@example(crowd=(5_000, [(range(5_000), 30), (range(1_000, 1_200), 60)]))
+@given(crowd=crowds())
+def test_from_14_to_5_000_stations_one_cause_is_one_message_a_person_and_nothing_is_hidden(
+    crowd: tuple[int, list[tuple[range, int]]],
+) -> None:
+    """Each township's "1" is told of her stations and her township, the centre of the district and of itself."""
+    stations, falls = crowd
+    town = Town(townships=-(-stations // 14), size=14, tick=150)
+    causes: Counter[str] = Counter()
+    for down, minutes in falls:
+        town.down = set(down) & set(town.heard)
+        causes.update({f"station/{each}" for each in town.down} | {town.township(each) for each in town.down})
+        causes.update({DISTRICT})
+        town.run(minutes * 60)
+    town.run(2 * (P + G + P + 30))
+    assert all(town.is_covered(station) for station in town.down)
+    assert Counter(town.told) <= causes
+    heard_of = Counter(_person(subject, town) for subject in town.told)
+    assert all(count <= _causes_of(person, falls, town) for person, count in heard_of.items())
+    town.down = set()
+    town.run(4 * P)
+    assert town.stands == {}
+
+
+def _person(subject: str, town: Town) -> str:
+    """Whom a message about this goes to: the "1" of the township, or the centre."""
+    if subject.startswith("station/"):
+        return town.township(int(subject.removeprefix("station/")))
+    return subject
+
+
+def _causes_of(person: str, falls: Sequence[tuple[range, int]], town: Town) -> int:
+    """How many things happened in this person's field: each fall that touched the township, or one of its stations.
+
+    A fall that reaches most of a township is one thing; a smaller one is as many as stations.
+    """
+    if person == DISTRICT:
+        return len(falls)
+    members = town.members(int(person.removeprefix("area/")))
+    touched = [len(members & set(down)) for down, _ in falls]
+    return sum(1 if count == len(members) else count for count in touched) + len(falls)

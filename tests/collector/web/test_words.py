@@ -10,6 +10,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from collector import errors
+from collector.alerts import acknowledging
 from collector.faults.service import list_cards
 from collector.people import access, service
 from collector.tickets import photos
@@ -17,7 +18,7 @@ from collector.tickets.words import ACTIONS, CATEGORIES, HELPED, SEVERITIES, STA
 from collector.web.i18n import LOCALES, lasted, load_languages
 
 COLLECTOR = Path(errors.__file__).parent
-DOMAINS = ("directions", "operators", "overview", "people", "stations", "tickets", "usage")
+DOMAINS = ("alerts", "areas", "directions", "faults", "operators", "overview", "people", "stations", "tickets", "usage")
 METHODS = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
 OPTIONS = {"**/templates/**.html": {"newstyle_gettext": "true"}}
 WORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "msgid": None, "translate": None}
@@ -44,7 +45,7 @@ def spoken() -> set[str]:
     words |= {card.hint_backbone for card in list_cards().values()}
     words |= {look.word for looks in (STATES, SEVERITIES) for look in looks.values()}
     words |= {word for table in (ACTIONS, CATEGORIES, HELPED, STEPS) for word in table.values()}
-    known = [each for module in (errors, access, photos, service) for each in vars(module).values()]
+    known = [each for module in (acknowledging, errors, access, photos, service) for each in vars(module).values()]
     told = [each for each in known if isinstance(each, type) and issubclass(each, errors.CentreError)]
     words |= {(each.__doc__ or "").strip() for each in told}
     return {word for word in words if re.search(r"[\u3000-\u9fff]", word)}

@@ -1,0 +1,209 @@
+"""Judging: one station in passing, a whole province falling silent at once, and the look for what is overdue.
+
+`.judge` is CPU for one evaluation of a station whose heartbeat is new: read, judged by every rule. `.dark_…` is from
+the first silent heartbeat to every station marked and every area ticket open: the round that finds the silence and
+the one that ends its hold, a transaction a district, on SQLite. `.overdue_600000` is the database's own scan for
+stations whose time is up, on PostgreSQL: `station_states` carries no index on what every heartbeat changes.
+Usage: `python -m bench.faults [--only judge,dark,overdue]`.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, text
+
+from bench.report import emit
+from collector.areas import queries as areas
+from collector.areas.models import areas as area_table
+from collector.areas.opening import Expected
+from collector.db.engine import Database
+from collector.faults import service
+from collector.faults.areas import Place
+from collector.faults.judging import Scene, judge_district
+from collector.faults.reading import read_told
+from collector.faults.views import Known, make_view
+from collector.migrate import migrate
+from collector.stations.models import station_states
+from collector.stations.models import stations as station_table
+from collector.stations.queries import Station, StationState
+from collector.tickets import queries as tickets
+from collector.tickets.settling import settle
+from tests.districts import NOW_MS
+from tests.postgres import start_postgres
+
+PERIOD_S, GRACE_S = 300, 600
+STATIONS_A_TOWNSHIP, STATIONS_A_DISTRICT = 14, 5_000
+"""A township as in Lizhou, a district as large as they get."""
+ROUNDS = 5
+_SILENT_MS = (PERIOD_S + GRACE_S) * 1000
+_HOLD_MS = (PERIOD_S + 30) * 1000
+_JUDGED_MS = NOW_MS - 6 * 3_600_000
+"""Twenty to one in Beijing: everybody is expected on."""
+
+
+def make_heartbeat(at_ms: int) -> str:
+    """What a station with every sensor says."""
+    states: dict[str, object] = {
+        "courseware": {"files": 120, "bytes": 10**11, "last_received_ms": at_ms - 3_600_000, "digest": "ab" * 32},
+        "playback": {"playing": [], "source": "journal"},
+        "projector": {"reachable": True, "power": "on", "lamp_hours": 1200, "maker": "EPSON", "on_s": 100},
+        "audio": {"server": True, "sink": True, "muted": False, "volume": 0.6, "sounding": True},
+        "host": {"disk_free": 10**11, "disk_total": 5 * 10**11, "uptime_s": 10_000, "disk_passed": True},
+        "clock": {"offset_ms": 20, "jumps": 0},
+        "display": {"outputs": 2, "screens": 1, "connector": "HDMI-A-1", "vendor": "EPS", "product": "0a1b"},
+        "alsa": {"cards": ["PCH", "HDMI"], "running": []},
+        "textfile": {"sensors": {"ups": {"age_s": 20, "title": "UPS", "state": {"charge": 90}}}},
+    }
+    probes = {name: {"status": "ok", "mono": 1, "state": each} for name, each in states.items()}
+    spool = {"last": 100, "waiting": 0, "bytes": 1000, "full": False, "stream": "ab" * 16}
+    body = {"wall": at_ms, "mono": 1, "boot": "b" * 32, "agent": "0.1.0", "spool": spool, "starts": 1}
+    return json.dumps(body | {"probes": probes, "open_hours": ["08:00-21:00"]}, separators=(",", ":"))
+
+
+def bench_judge(count: int = 2_000) -> None:
+    """Views and verdicts in memory: what each station costs, whatever the database."""
+    heartbeat, area = make_heartbeat(_JUDGED_MS), uuid4()
+    register = [Station(1, each, area, area, "宝轮镇", f"村{each}", "village", "", "", 1) for each in range(count)]
+    state = StationState(0, "ab" * 16, "b" * 32, 10**6, _JUDGED_MS, _JUDGED_MS - 1000, 1, heartbeat)
+    places = {
+        each.station_id: Place(f"station/{each.station_id}", f"area/{each.station_id // 14}", "") for each in register
+    }
+    known, rules = Known(Expected(True, _JUDGED_MS - 3_600_000)), service.list_rules()
+    costs: list[float] = []
+    for _ in range(ROUNDS):
+        gc.collect()
+        began = time.process_time()
+        views = [
+            make_view(each, state, read_told(heartbeat), known, ready_since_ms=0, period_s=PERIOD_S, grace_s=GRACE_S)
+            for each in register
+        ]
+        scene = Scene(views, places, {}, "area/0", {}, PERIOD_S, GRACE_S, _JUDGED_MS)
+        assert judge_district(scene, rules) == {}
+        costs.append((time.process_time() - began) / count * 1e6)
+    emit("faults.judge", min(costs), "us/station", limit=100, rounds=[round(each, 1) for each in costs])
+
+
+async def plant(database: Database, count: int) -> list[int]:
+    """So many stations, all heard at the same moment, in districts as large as they get. Returns the districts."""
+    heartbeat = make_heartbeat(_JUDGED_MS)
+    districts = [510_000 + number for number in range(-(-count // STATIONS_A_DISTRICT))]
+    for order, district_id in enumerate(districts):
+        size = min(STATIONS_A_DISTRICT, count - order * STATIONS_A_DISTRICT)
+        async with database.write() as connection:
+            await areas.add_district(connection, district_id, name=f"第 {order} 区", now_ms=0)
+            root = uuid4()
+            towns = [uuid4() for _ in range(-(-size // STATIONS_A_TOWNSHIP))]
+            rows = [_area(district_id, root, None, "district", "区")]
+            rows += [_area(district_id, town, root, "township", f"镇{number}") for number, town in enumerate(towns)]
+            villages = [uuid4() for _ in range(size)]
+            rows += [
+                _area(district_id, village, towns[number // STATIONS_A_TOWNSHIP], "village", f"村{number}")
+                for number, village in enumerate(villages)
+            ]
+            await connection.execute(insert(area_table), rows)
+            keys = [{"district_id": district_id, "station_id": number + 1} for number in range(size)]
+            kept = {"name": "村", "kind": "village", "created_ms": 0, "enrolled_ms": 1}
+            register = [{**key, **kept, "area_id": villages[number]} for number, key in enumerate(keys)]
+            await connection.execute(insert(station_table), register)
+            state = {"stream": "ab" * 16, "boot": "b" * 32, "mono_ms": 10**6, "wall_ms": _JUDGED_MS, "spool_last": 0}
+            state |= {"received_ms": _JUDGED_MS, "first_received_ms": 1, "spool_stream": "ab" * 16}
+            await connection.execute(insert(station_states), [{**key, **state, "heartbeat": heartbeat} for key in keys])
+    return districts
+
+
+def _area(district_id: int, area_id: UUID, parent: UUID | None, kind: str, name: str) -> dict[str, object]:
+    words = {"name": name, "short": name, "pinyin": "", "initials": "", "sort": 0}
+    return {"district_id": district_id, "area_id": area_id, "parent_id": parent, "kind": kind, **words}
+
+
+async def _round(database: Database, districts: Sequence[int], now_ms: int) -> None:
+    for district_id in districts:
+        async with database.write() as connection:
+            await service.judge(
+                connection, district_id, period_s=PERIOD_S, grace_s=GRACE_S, ready_since_ms=0, now_ms=now_ms
+            )
+            await settle(connection, district_id, period_s=PERIOD_S, now_ms=now_ms)
+
+
+async def bench_dark(count: int, limit_s: float) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite+aiosqlite:///{folder}/centre.db")
+        await migrate(database)
+        districts = await plant(database, count)
+        await _round(database, districts, _JUDGED_MS + 15_000)
+        began = time.perf_counter()
+        await _round(database, districts, _JUDGED_MS + _SILENT_MS)
+        marked = time.perf_counter()
+        await _round(database, districts, _JUDGED_MS + _SILENT_MS + _HOLD_MS)
+        done = time.perf_counter()
+        async with database.read() as connection:
+            told = [each for district in districts for each in await tickets.list_tickets(connection, district)]
+        assert {each.rule for each in told} == {"collector_isolated"}
+        assert len(told) == len(districts)
+        await database.close()
+    notes = {"limit": limit_s, "marked_s": round(marked - began, 3), "opened_s": round(done - marked, 3)}
+    emit(f"faults.dark_{count}", done - began, "s", tickets=len(told), districts=len(districts), **notes)
+
+
+async def _bench_overdue(url: str, count: int) -> None:
+    database = Database(url)
+    await migrate(database)
+    overdue = text("SELECT district_id, station_id FROM station_states WHERE received_ms < :before")
+    async with database.write() as connection:
+        await connection.execute(text("ALTER TABLE station_states DROP CONSTRAINT fk_station_states_district_id"))
+        await connection.execute(
+            text(
+                "INSERT INTO station_states SELECT 510000 + n % :districts, n, :stream, :boot, 1, :at,"
+                " CASE WHEN n % 100 = 0 THEN 1 ELSE :at END, 1, :stream, 1, NULL, NULL, NULL, :heartbeat"
+                " FROM generate_series(1, :count) n"
+            ),
+            {
+                "districts": 10,
+                "stream": bytes(16),
+                "boot": "b" * 32,
+                "at": _JUDGED_MS,
+                "heartbeat": make_heartbeat(_JUDGED_MS),
+                "count": count,
+            },
+        )
+    async with database.write() as connection:
+        await connection.execute(text("ANALYZE station_states"))
+    times: list[float] = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        async with database.read() as connection:
+            found = (await connection.execute(overdue, {"before": _JUDGED_MS - _SILENT_MS})).all()
+        times.append(time.perf_counter() - began)
+        assert len(found) == count // 100
+    await database.close()
+    emit(f"faults.overdue_{count}", sorted(times)[ROUNDS // 2], "s", limit=1, rounds=[round(each, 3) for each in times])
+
+
+def bench_overdue(count: int) -> None:
+    with start_postgres() as server:
+        asyncio.run(_bench_overdue(server.create("overdue"), count))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default="judge,dark,overdue")
+    wanted = set(parser.parse_args().only.split(","))
+    os.sched_setaffinity(0, {1})
+    if "judge" in wanted:
+        bench_judge()
+    if "dark" in wanted:
+        asyncio.run(bench_dark(245, 0.1))
+        asyncio.run(bench_dark(60_000, 5))
+    if "overdue" in wanted:
+        bench_overdue(600_000)
+
+
+if __name__ == "__main__":
+    main()
