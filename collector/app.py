@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from collector import health
+from collector.alerts import pages as alerts
 from collector.centre import Centre
 from collector.db.engine import Database
 from collector.directions import pages as direction_pages
@@ -111,6 +112,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
         operators,
         photo_pages,
         tickets,
+        alerts,
         usage,
         figures,
         faults,

@@ -51,12 +51,13 @@ class May(StrEnum):
     COMMAND_STATIONS = "command_stations"
     SET_STATIONS = "set_stations"
     MANAGE_PEOPLE = "manage_people"
+    SET_CHANNELS = "set_channels"
 
 
 _WORKERS = frozenset({May.SEE, May.WORK_TICKETS, May.CONFIRM_SESSIONS})
 _OFFICE = _WORKERS | {May.FILE_REPORTS, May.ENROL_STATIONS, May.COMMAND_STATIONS, May.MANAGE_PEOPLE}
 RIGHTS: Mapping[Role, frozenset[May]] = {
-    Role.CENTRE: _OFFICE | {May.SET_STATIONS},
+    Role.CENTRE: _OFFICE | {May.SET_STATIONS, May.SET_CHANNELS},
     Role.TOWNSHIP: _OFFICE,
     Role.BACKBONE: _WORKERS | {May.COMMAND_STATIONS},
     Role.PLAIN: _WORKERS,

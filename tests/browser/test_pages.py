@@ -30,6 +30,8 @@ PAGES = {
     "reach": "/messages/people/2",
     "settings": "/directions",
     "orders": "/stations/1/directions",
+    "messages": "/messages",
+    "reach": "/messages/people/2",
     "account": "/account",
 }
 Keep = Callable[[Page, str], None]

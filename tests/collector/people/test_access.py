@@ -10,7 +10,7 @@ from collector.people.queries import Role, add_person
 from collector.tickets.queries import NewTicket, add_ticket
 from tests.office import Office, csrf_of, write
 
-OPEN = {"/signin", "/signin/link/{token}", "/language"}
+OPEN = {"/signin", "/signin/link/{token}", "/language", "/a/{token}"}
 
 
 def test_every_route_declares_what_it_asks_for(office: Office) -> None:
