@@ -27,6 +27,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from collector import setup
+from collector.areas import queries as areas
+from collector.areas.holidays import list_holidays
+from collector.db.engine import Database
 from collector.demo_films import FilmShow
 from collector.demo_people import people_sheet
 from collector.errors import SetupError
@@ -35,6 +38,7 @@ from collector.settings import Settings
 REAL_STATION = "宝轮镇 爱国社区"
 DARK_TOWNSHIP = "白朝乡"
 STATIONS = 245
+DISTRICT = 510802
 HISTORY_DAYS = 62
 HEARTBEAT_S = 10
 GRACE_S = 15
@@ -117,15 +121,31 @@ def demo(*, seconds: int | None, port: int) -> int:
 def _set_up(stage: Stage) -> str:
     """Everything up to the running centre, one agent and the fleet. Returns the sign-in link."""
     settings, folder = stage.settings, stage.folder
-    made = asyncio.run(setup.init(settings, district_id=510802, name="利州区", register=None, total=STATIONS))
-    codes = asyncio.run(setup.make_codes(settings, district_id=510802, township=None))
-    asyncio.run(setup.import_people(settings, district_id=510802, content=people_sheet(codes)))
+    made = asyncio.run(setup.init(settings, district_id=DISTRICT, name="利州区", register=None, total=STATIONS))
+    asyncio.run(_open_day_and_night(settings))
+    codes = asyncio.run(setup.make_codes(settings, district_id=DISTRICT, township=None))
+    asyncio.run(setup.import_people(settings, district_id=DISTRICT, content=people_sheet(codes)))
     server = stage.start("collector", "serve")
     _wait_until_ready(server, settings.public_url, folder / "log.txt")
     _start_real_agent(stage, next(code for _, title, code in codes if title == REAL_STATION))
     sheet = "\n".join(["station,title,code", *(",".join(row) for row in codes if row[1] != REAL_STATION)])
     (folder / "codes.csv").write_text(sheet, "utf-8")
     return made.link
+
+
+async def _open_day_and_night(settings: Settings) -> None:
+    """Whoever looks at night must see silent stations as by day."""
+    database = Database(settings.database)
+    always = {"weekdays": [1, 2, 3, 4, 5, 6, 7], "hours": [["00:00", "23:59"]]}
+    async with database.write() as connection:
+        own = await areas.get_district_settings(connection, DISTRICT)
+        changed: dict[str, object] = {**own, "calendar": {"opening": always, "days": _no_holidays()}}
+        await areas.change_district_settings(connection, DISTRICT, changed)
+    await database.close()
+
+
+def _no_holidays() -> dict[str, bool]:
+    return {day.isoformat(): True for day, is_worked in list_holidays().items() if not is_worked}
 
 
 def _start_real_agent(stage: Stage, code: str) -> None:

@@ -13,7 +13,7 @@ from collector.faults.rules.base import Link
 LOOKS = 20
 _MASK = (1 << LOOKS) - 1
 _WEIGHTS = tuple(0.8 + 0.02 * place for place in range(LOOKS))
-_LOST_PERIODS = 1.5
+_LOST_PERIODS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Track:
 
 
 def is_lost(received_ms: int, *, from_ms: int, period_ms: int, now_ms: int) -> bool:
-    """Whether a heartbeat is missing. `from_ms` is since when it could have come and been heard."""
+    """Whether a heartbeat is missing, a late one aside. `from_ms` is since when it could have come and been heard."""
     return now_ms - max(received_ms, from_ms) >= _LOST_PERIODS * period_ms
 
 
