@@ -16,13 +16,14 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 from nacl.signing import SigningKey
 
 from bench.load import LoadStation, Outcome, run_load
 from bench.report import emit
+from bench.stages import measure_stages
 from collector.db.engine import Database
 from collector.migrate import migrate
 from collector.stations import queries as stations
@@ -93,16 +94,19 @@ def _bench(name: str, url: str, *, pushes: int, events: int) -> None:
     """Bare and centre take turns, so that both meet the same noise; the medians count. The first round only warms."""
     key = SigningKey.generate()
     asyncio.run(plant_stations(url, key))
-    rounds = cut_rounds(build_queues(key, pushes, events), ROUNDS + 1)
+    rounds = cut_rounds(build_queues(key, pushes, events), ROUNDS + 2)
+    first = [request for each in zip(*rounds.pop(0), strict=True) for request in each]
+    stages = asyncio.run(measure_stages(url, first))
     with serve_centre("bare", url) as bare, serve_centre("centre", url) as centre:
         turns = [(_take_turn(bare, queues), _take_turn(centre, queues)) for queues in rounds][1:]
         rss = centre[1].memory_info().rss / 2**20
     waits = sorted(wait for _, turn in turns for wait in turn.outcome.waits)
     rate, ratio = _median(turns, 1), median(turn.outcome.rate / bare.outcome.rate for bare, turn in turns)
-    notes = {"p50_ms": _percentile(waits, 0.5), "p99_ms": _percentile(waits, 0.99), "limit": 0.1}
+    notes: dict[str, Any] = {"p50_ms": _percentile(waits, 0.5), "p99_ms": _percentile(waits, 0.99), "limit": 0.1}
     notes |= {"bad": sum(turn.outcome.bad for _, turn in turns), "bare": round(_median(turns, 0))}
     notes |= {"server_cpu_us": round(median(turn.cpu_us for _, turn in turns))}
     notes |= {"bare_cpu_us": round(median(turn.cpu_us for turn, _ in turns)), "rss_mib": round(rss)}
+    notes |= {"stages_us": stages}
     emit(
         f"intake.{name}", rate, "pushes/s", ratio=ratio, rates=[round(turn.outcome.rate) for _, turn in turns], **notes
     )
