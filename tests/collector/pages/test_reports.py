@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from collector.people.queries import Role, add_person
+from collector.people.queries import Role, add_person, change_person
 from collector.people.service import make_link
 from tests.office import Office, csrf_of, write
 
@@ -171,3 +171,12 @@ def test_the_list_is_narrowed_by_category_and_state(office: Office) -> None:
         assert "没有符合条件" in client.get("/tickets?category=satellite").text
         assert "没有符合条件" in client.get("/tickets?state=waiting").text
         assert client.get("/tickets?state=open").text.count("data-row ") == 2
+
+
+def test_a_one_of_two_townships_sees_the_tickets_of_both(office: Office) -> None:
+    person = office.district.people["大石镇骨干"]
+    more = [str(office.district.townships["宝轮镇"])]
+    write(office.url, lambda connection: change_person(connection, 510802, person, version=1, more_areas=more))
+    with office.signed_in("大石镇骨干") as client:
+        assert client.get("/tickets/1").status_code == 200
+        assert "爱国社区" in client.get("/tickets").text
