@@ -27,6 +27,8 @@ CONTRACTS = re.findall(r"^\[importlinter:contract:(\w+)\]", (ROOT / ".importlint
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE)
+MADE = re.findall(r"^([a-z]+):(?!=)", MAKEFILE, re.MULTILINE)
+"""All that can be made, those that `make help` leaves out included."""
 COMMANDS = {"yuanjiao-agent": agent_parser, "yuanjiao-collector": collector_parser}
 FOLDERS = tuple(f"{path.name}/" for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
 BUILT = ("node_modules/", "build/", "dist/", ".venv/")
@@ -92,7 +94,7 @@ def test_every_make_target_and_every_command_a_page_names_exists(path: Path) -> 
     targets = set(re.findall(r"(?:`|^ {4})make ([a-z]+)", text, re.MULTILINE))
     commands = set(re.findall(r"(?:`|^ {4})(yuanjiao-\w+) ([a-z-]+)", text, re.MULTILINE))
 
-    assert targets <= set(TARGETS)
+    assert targets <= set(MADE)
     assert [(program, verb) for program, verb in commands if verb not in list_verbs(program)] == []
 
 
