@@ -8,7 +8,7 @@ FRONT_END := node_modules/.installed
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint check format bench lock deb deb-test powerloss simulate mutants fuzz
+.PHONY: help setup demo test lint check format bench lock deb deb-test folder release powerloss simulate mutants fuzz
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -73,6 +73,12 @@ deb: $(INSTALLED) ## the agent as a Debian package, in dist/
 
 deb-test: deb # installed, enrolled, upgraded and purged in a clean Debian; takes minutes and Debian's packages
 	@sh deploy/deb/clean_root.sh dist/yuanjiao-agent_*.deb
+
+folder: $(INSTALLED) # the agent as one folder with Python inside, in dist/folder/, and tried
+	@sh deploy/folder/build.sh
+
+release: $(INSTALLED) # the agent of this source as a release, unsigned, in dist/ (docs/install.md)
+	@PYTHONPATH=. $(BIN)/python deploy/release/release.py build dist/yuanjiao.release
 
 COMPILE := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	--python-version 3.11 --quiet

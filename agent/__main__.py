@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import agent
 from agent.errors import AgentError, SettingsError
 from agent.version import VERSION
 from shared.clock import SystemClock
@@ -129,7 +130,7 @@ def _upgrade(options: argparse.Namespace, settings: "AgentSettings") -> None:
 
 def _player_script(options: argparse.Namespace, settings: "AgentSettings") -> None:
     del options, settings
-    print(Path(__file__).with_name("players") / "station_journal.lua")
+    print(Path(agent.__file__).with_name("players") / "station_journal.lua")
 
 
 def _fleet(options: argparse.Namespace, settings: "AgentSettings") -> None:
