@@ -245,7 +245,7 @@ def _usual(settings: AgentSettings, name: str, probe: Probe) -> dict[str, Any]:
             "pulse": settings.state_dir / "pulse",
         },
         "projector": {"open_hours": settings.open_hours},
-        "playback": {"session_dir": settings.state_dir / "session"},
+        "playback": {"session_dir": settings.state_dir / "session", "films": courseware},
         "audio": {"session": settings.session.status},
     }
     return {key: value for key, value in usual.get(name, {}).items() if key in probe.settings.model_fields}

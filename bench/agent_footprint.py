@@ -7,7 +7,6 @@ next minute, at a heartbeat of five minutes. Usage: `python -m bench.agent_footp
 
 import argparse
 import asyncio
-import json
 import os
 import runpy
 import socket
@@ -24,6 +23,7 @@ import psutil
 
 from bench.intake import serve_centre
 from bench.report import emit
+from bench.station import furnish, projector
 from collector import setup
 from collector.settings import Settings
 
@@ -45,9 +45,9 @@ def _bench(folder: Path, seconds: int) -> None:
     asyncio.run(setup.init(settings, district_id=510802, name="利州区", register=None, total=245))
     codes = asyncio.run(setup.make_codes(settings, district_id=510802, township="宝轮镇"))
     program = [sys.executable, "-I", "-S", "-c", MAIN.format(str(_lay_out_packages(folder / "packages")))]
-    station = [*program, "--settings", str(_write_settings(folder))]
     environment = _environment(folder)
-    with serve_centre("centre", settings.database) as (port, _):
+    with projector() as lamp, serve_centre("centre", settings.database) as (port, _):
+        station = [*program, "--settings", str(furnish(folder, projector_port=lamp))]
         enroll = [*station, "enroll", codes[0][2], "--centre", f"http://127.0.0.1:{port}"]
         subprocess.run(enroll, check=True, stdout=subprocess.DEVNULL, env=environment)
         emit("agent_footprint.start", _time_start([*station, "run"], environment, folder), "s")
@@ -131,28 +131,6 @@ def _environment(folder: Path) -> dict[str, str]:
         "PULSE_SERVER": "unix:/nowhere",
         **own,
     }
-
-
-def _write_settings(folder: Path) -> Path:
-    """Every sensor looks at something: a directory with files, a journal, a projector that is off, the helper."""
-    courseware, journal = folder / "courseware", folder / "journal"
-    courseware.mkdir()
-    journal.mkdir()
-    for number in range(200):
-        (courseware / f"课件 {number}.pdf").write_bytes(os.urandom(2000))
-    lines = [
-        f"state_dir = {json.dumps(str(folder / 'state'))}",
-        f"session.socket = {json.dumps(str(folder / 'session.sock'))}",
-        f"session.users = [{os.getuid()}]",
-        f"probes.courseware.directory = {json.dumps(str(courseware))}",
-        "probes.courseware.settle_s = 1",
-        f"probes.playback.journal_dir = {json.dumps(str(journal))}",
-        'probes.projector.host = "127.0.0.1"',
-        "probes.projector.port = 9",
-    ]
-    path = folder / "agent.toml"
-    path.write_text("\n".join(lines), "utf-8")
-    return path
 
 
 if __name__ == "__main__":

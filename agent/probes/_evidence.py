@@ -49,6 +49,12 @@ def outside_of(projector: Mapping[str, Any] | None, audio: Mapping[str, Any] | N
     )
 
 
+def known_share(outside: Outside, *, has_sound: bool) -> float:
+    """How much of the way out is known, whatever it says: picture and sound count half each."""
+    known = [outside.picture is not None, *([outside.sound is not None] if has_sound else [])]
+    return sum(known) / len(known)
+
+
 def is_even(speed: float) -> bool:
     return _SLOWEST <= speed <= _FASTEST
 

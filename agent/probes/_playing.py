@@ -27,7 +27,8 @@ class Playing(BaseModel):
 
     `pos` seconds into the content at the moment `last`, None while it is not known (opening, seeking). `told` says its
     start has been told, `checkpoint_s` the played seconds at the last progress. `exact` False: the record has no
-    positions (logs of players), so time stands for them.
+    positions (logs of players), so time stands for them. `known_s` are the played seconds in which the way out was
+    observed: picture and, of a film with sound, sound count half each.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -54,6 +55,7 @@ class Playing(BaseModel):
     checkpoint_s: float = 0.0
     minute: Minute = Minute()
     minutes: dict[str, float] = {}
+    known_s: float = 0.0
     flags: list[str] = []
 
     @property
@@ -107,6 +109,10 @@ def finish(playing: Playing, reason: str, outside: Outside) -> tuple[Playing, En
     return closed, _REASONS.get(reason, "completed" if at_end and playing.paused else "stopped")
 
 
+def flag(playing: Playing, *flags: str) -> Playing:
+    return playing.model_copy(update={"flags": _with(playing.flags, list(flags))})
+
+
 def started(playing: Playing) -> dict[str, Any]:
     return PlaybackStarted.model_validate(_head(playing)).model_dump()
 
@@ -143,11 +149,18 @@ def _figures(playing: Playing) -> dict[str, Any]:
         "played_s": round(playing.played_s, 2),
         "segments": _evidence.write_segments(playing.segments) if playing.exact else "",
         "minutes": {level: round(minutes, 3) for level, minutes in sorted(playing.minutes.items())},
+        "coverage": _coverage(playing),
         "position_s": None if playing.pos is None else round(playing.pos, 2),
         "begin_ms": playing.begin.wall_ms,
         "begin_mono": playing.begin.mono_ms,
         "flags": playing.flags,
     }
+
+
+def _coverage(playing: Playing) -> float | None:
+    """Of the minutes that are closed; None before the first."""
+    graded_s = 60 * sum(playing.minutes.values())
+    return round(min(1.0, playing.known_s / graded_s), 3) if graded_s else None
 
 
 def _credit(playing: Playing, line: Line) -> Playing:
@@ -217,7 +230,9 @@ def _close_minutes(playing: Playing, outside: Outside, *, rest: bool = False) ->
     if not playing.exact:
         level = "E1"
     minutes = {**playing.minutes, level: playing.minutes.get(level, 0.0) + minute.played / 60}
-    return playing.model_copy(update={"minute": Minute(), "minutes": minutes, "flags": _with(playing.flags, flags)})
+    known_s = playing.known_s + minute.played * _evidence.known_share(outside, has_sound=playing.audio)
+    closed = {"minute": Minute(), "minutes": minutes, "known_s": known_s, "flags": _with(playing.flags, flags)}
+    return playing.model_copy(update=closed)
 
 
 def _with(flags: list[str], more: list[str]) -> list[str]:

@@ -9,12 +9,17 @@ from pydantic import BaseModel, ConfigDict
 from agent.probes import _playing
 from agent.probes._evidence import Outside, outside_of
 from agent.probes._journal import Line, decode_path
+from agent.probes._opened import Opened
 from agent.probes._playing import Playing
 from agent.probes.base import Fact, Surroundings
 from shared.clock import Instant
 
 FRESH_MS = 120_000
 """Other sensors' newest states count for a line up to this age."""
+
+
+UNCORROBORATED = "uncorroborated"
+"""The flag of a playing whose file nobody held open while it was said to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class Teller:
 
     now: Instant
     surroundings: Surroundings
+    opened: Opened | None = None
     facts: list[Fact] = field(default_factory=list)
     titles: list[str] = field(default_factory=list)
 
@@ -59,7 +65,7 @@ class Teller:
         """End what still runs at the last moment it was seen to: its player is gone without a word."""
         if thread.playing is None:
             return thread
-        closed, reason = _playing.finish(thread.playing, "abandoned", Outside())
+        closed, reason = _playing.finish(self._corroborate(thread.playing), "abandoned", Outside())
         if closed.told:
             self._tell("playback.ended", _playing.ended(closed, reason), closed.last)
         return Thread(closed=_item_of(closed))
@@ -95,7 +101,7 @@ class Teller:
     def _end(self, playing: Playing, line: Line) -> Thread:
         outside = self._outside(line)
         after = self._identify(_playing.follow(playing, line, outside))
-        closed, reason = _playing.finish(after, line.reason, outside)
+        closed, reason = _playing.finish(self._corroborate(after), line.reason, outside)
         if not after.told and line.reason in {"error", "eof"}:
             # Nothing was ever shown of it: the file is broken or not there.
             self._tell("playback.started", _playing.started(closed), closed.begin)
@@ -112,6 +118,15 @@ class Teller:
         name = os.fsdecode(path)
         sha256 = self.surroundings.identify(name) or self.surroundings.identify(os.path.realpath(name))
         return playing if sha256 is None else playing.model_copy(update={"sha256": sha256})
+
+    def _corroborate(self, playing: Playing) -> Playing:
+        """Flag what a record tells of a file nobody held open. Where that cannot be known, nothing is said."""
+        path = decode_path(playing.path)
+        if self.opened is None or not path.startswith(b"/"):
+            return playing
+        real = os.path.realpath(path)
+        held = self.opened.was_held(real, playing.begin.mono_ms, playing.last.mono_ms)
+        return playing if held is not False else _playing.flag(playing, UNCORROBORATED)
 
     def _outside(self, line: Line) -> Outside:
         if line.boot != self.now.boot or self.now.mono_ms - line.mono > FRESH_MS:

@@ -4,6 +4,7 @@ It never asks a player anything, and believes no player more than the monotonic 
 A journal is deleted once all of it is durable in the spool, never before.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.probes import _journal, _logtail, _processes, _twice
 from agent.probes._journal import Line
+from agent.probes._opened import Opened
 from agent.probes._telling import Origin, Teller, Thread
 from agent.probes._twice import Run
 from agent.probes.base import Probe, ProbeSettings, Reading, Surroundings
@@ -31,11 +33,13 @@ _HOLD_MS = 10_000
 class PlaybackSettings(ProbeSettings):
     """`session_dir` is the inbox of the helper in the desktop session.
 
+    `films` is the folder in which it is noticed who holds a film open.
     `mpv_log` and `vlc_log` are for players that nothing else sees; they carry no more than level E1.
     """
 
     journal_dir: Path | None = Path("/var/lib/yuanjiao/journal")
     session_dir: Path | None = None
+    films: Path | None = None
     mpv_log: Path | None = None
     vlc_log: Path | None = None
 
@@ -75,9 +79,10 @@ class PlaybackSensor:
     is_alive: Callable[[int, int], bool] = _processes.is_alive
     is_running: Callable[[str], bool] = _processes.is_running
     quiet: dict[str, tuple[int, int]] = field(default_factory=dict)
+    opened: Opened | None = None
 
     def read(self, now: Instant) -> Reading:
-        teller = Teller(now, self.surroundings)
+        teller = Teller(now, self.surroundings, self._opened(now))
         remembered = self.surroundings.recall()
         memo = dict(self._take_logs(remembered, teller))
         sources = {"log"} if memo else set()
@@ -102,6 +107,17 @@ class PlaybackSensor:
             memo={key: value for key, value in memo.items() if value != remembered.get(key)},
             done=partial(_delete, finished) if finished else None,
         )
+
+    def close(self) -> None:
+        if self.opened is not None:
+            self.opened.close()
+
+    def _opened(self, now: Instant) -> Opened | None:
+        if self.opened is None and self.settings.films is not None:
+            self.opened = Opened(os.path.realpath(os.fsencode(self.settings.films)))
+        if self.opened is not None:
+            self.opened.look(now)
+        return self.opened
 
     def _shelves(self) -> list[Shelf]:
         """Our script knows more than MPRIS shows, so it comes first."""

@@ -59,6 +59,7 @@ class PlaybackProgress(PlaybackStarted):
 
     `content_s` unique seconds of content, `played_s` seconds by the monotonic clock, `segments` the played pieces as
     the xAPI video profile writes them (`0[.]12.5[,]30[.]60`), `minutes` how many at each evidence level (E0-E4).
+    `coverage` how much of that time the way out (picture, sound) was observed, None where an agent does not say.
     `begin_ms` wall time and `begin_mono` monotonic time of the start, as the station believed.
     """
 
@@ -66,6 +67,7 @@ class PlaybackProgress(PlaybackStarted):
     played_s: Seconds
     segments: str = ""
     minutes: dict[str, float] = Field(default_factory=dict)
+    coverage: Annotated[float, Field(ge=0, le=1)] | None = None
     position_s: Seconds | None = None
     begin_ms: int = 0
     flags: list[str] = Field(default_factory=list)

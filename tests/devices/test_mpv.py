@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agent.probes import _opened
 from agent.probes.playback import PlaybackSensor, PlaybackSettings
 from shared.clock import SystemClock
 from tests import media
@@ -217,3 +218,25 @@ def test_the_script_is_shipped_with_the_agent() -> None:
     project = tomllib.loads((SCRIPT.parents[2] / "pyproject.toml").read_text("utf-8"))
     assert "agent" in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert (files("agent") / "players" / "station_journal.lua").is_file()
+
+
+def test_a_second_witness_saw_the_player_hold_the_film_and_misses_it_where_the_journal_is_made_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_opened, "_LEAST_MS", 500)
+    desk.sensor = PlaybackSensor(desk.sensor.settings.model_copy(update={"films": desk.folder}), desk.rig)
+    desk.look()
+    path = desk.put(media.mp4(4.0))
+    with running(Mpv(desk.folder, path)) as mpv:
+        wait_until(lambda: any(line["ev"] == "restart" for line in desk.lines()), "the film runs")
+        desk.look()
+        [journal] = (desk.folder / "journal").iterdir()
+        assert mpv.wait() == 0
+    record = journal.read_bytes()
+    assert desk.ended()[0]["flags"] == []
+    # The same lines again under another name, but this time nobody plays anything.
+    made_up = desk.put(media.mp4(4.0), "another.mp4")
+    forged = journal.with_name("play-aaaaaaaaaaaa-1-1.jsonl")
+    forged.write_bytes(record.replace(os.fsencode(Path(path).name), os.fsencode(Path(made_up).name)))
+    assert desk.ended()[-1]["flags"] == ["uncorroborated"]
+    desk.sensor.close()

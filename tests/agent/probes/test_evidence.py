@@ -80,3 +80,20 @@ def test_segments_that_overlap_count_once() -> None:
     assert pieces == [(0, 20), (5, 8)]
     assert content_seconds(pieces) == 20
     assert write_segments([(0, 12.5), (30, 60)]) == "0[.]12.5[,]30[.]60"
+
+
+@pytest.mark.parametrize(
+    ("states", "coverage"),
+    [({"projector": PROJECTOR_ON, "audio": SOUNDING}, 1.0), ({"projector": {"power": "off"}}, 0.5), ({}, 0.0)],
+)
+def test_coverage_says_how_much_of_the_way_out_was_observed_whatever_it_showed(
+    station: Station, player: Player, states: dict[str, Any], coverage: float
+) -> None:
+    station.rig.states.update(states)
+    player.start()
+    for _ in range(6):
+        player.run(10)
+        station.look()
+    player.end()
+    station.look()
+    assert station.ended()["coverage"] == coverage

@@ -256,3 +256,50 @@ def test_a_lesson_in_a_loop_for_days_stays_a_short_line(station: Station, player
 def test_the_sample_is_a_state_as_the_wire_reads_it() -> None:
     assert PlaybackState.model_validate(PROBE.sample).source == "journal"
     assert PROBE.make(PROBE.settings(), Rig()).read(ManualClock().now()).state is not None
+
+
+def test_a_pause_over_midnight_counts_for_nothing_and_stays_one_playing(station: Station, player: Player) -> None:
+    station.clock.advance(hours=14)
+    player.start()
+    player.run(600)
+    player.fields["paused"] = True
+    player.say("pause")
+    for _ in range(60):
+        station.clock.advance(minutes=2)
+        player.say("tick")
+        station.look()
+    player.fields["paused"] = False
+    player.say("play")
+    player.run(300)
+    player.end()
+    station.look()
+    told = station.ended()
+    assert (told["played_s"], told["content_s"]) == (900, 900)
+    assert station.rig.kinds().count("playback.started") == 1
+
+
+@pytest.mark.parametrize("path", ["/media/desk/光盘 1/a.mp4", "/run/media/desk/USB/b.ts", "dvd://1", "smb://nas/c.mp4"])
+def test_what_plays_from_disc_usb_or_a_share_is_told_by_its_name(station: Station, player: Player, path: str) -> None:
+    player.start(path)
+    player.run(60)
+    player.end()
+    station.look()
+    told = station.ended()
+    assert (told["played_s"], told["sha256"]) == (60, None)
+    assert told["title"]
+
+
+def test_two_players_at_once_are_two_playings_of_their_own(station: Station, player: Player) -> None:
+    other = Player(station.folder, station.clock, "bbbbbbbbbbbb-4343-600000")
+    player.start()
+    other.start("/srv/courseware/b.mp4")
+    for _ in range(6):
+        player.run(10)
+        other.fields["pos"] += 10
+        other.say("tick")
+    player.end()
+    other.end()
+    station.look()
+    told = station.rig.told("playback.ended")
+    assert sorted(each["name"] for each in told) == ["b.mp4", "水稻 第1讲.mp4"]
+    assert [each["played_s"] for each in told] == [60, 60]
