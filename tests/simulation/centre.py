@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 from agent.transport import Response
 from collector.errors import PushRefusedError
-from collector.intake import pledge_queries, queries, routes, writer
+from collector.intake import pledge_queries, queries, routes, service, writer
 from collector.intake.service import Received
 from collector.seal import Seal
 from collector.settings import Settings
@@ -196,8 +196,10 @@ def drive(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 @contextmanager
-def on_plain_tables() -> Iterator[None]:
-    """Let the real intake work on `Tables`."""
+def on_plain_tables(entropy: Callable[[int], bytes]) -> Iterator[None]:
+    """Let the real intake work on `Tables`, and draw its leases from `entropy`, so that a seed repeats itself."""
+    defaults = cast("dict[str, Any]", service.store.__kwdefaults__)
+    drawn = defaults["entropy"]
     plain, real_writer = Queries(), cast("Any", writer)
     given = real_writer.direct
     real = {"queries": queries, "pledge_queries": pledge_queries}
@@ -206,12 +208,14 @@ def on_plain_tables() -> Iterator[None]:
     for module, name in asking:
         setattr(module, name, plain)
     real_writer.direct = give_no_directions
+    defaults["entropy"] = entropy
     try:
         yield
     finally:
         for module, name in asking:
             setattr(module, name, real[name])
         real_writer.direct = given
+        defaults["entropy"] = drawn
 
 
 async def give_no_directions(connection: Any, pushes: Any, results: Any, *, now_ms: int) -> Any:

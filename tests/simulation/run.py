@@ -276,7 +276,7 @@ def run_seed(seed: int) -> Verdict:
         stack.callback(logging.disable, logging.NOTSET)
         where = stack.enter_context(tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None))
         stack.enter_context(disk.installed())
-        stack.enter_context(on_plain_tables())
+        stack.enter_context(on_plain_tables(Random(seed).randbytes))
         simulation = Simulation(seed, Path(where))
         stack.callback(simulation.close)
         try:
