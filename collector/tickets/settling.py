@@ -15,7 +15,7 @@ from collector.areas import queries as areas
 from collector.areas.queries import AreaKind
 from collector.db.engine import Connection
 from collector.faults import queries as faults
-from collector.faults.areas import SILENT
+from collector.faults.areas import SHAKING, SILENT
 from collector.faults.outages import list_excused
 from collector.faults.rules.base import Severity
 from collector.faults.standing import Standing, area_subject, station_subject
@@ -86,7 +86,7 @@ async def settle(
             continue
         elif key in found:
             changed.append(await _keep(connection, ticket, found[key], this))
-        elif ticket.rule == SILENT or ticket.station_id not in silent:
+        elif ticket.rule in {SILENT, SHAKING} or ticket.station_id not in silent:
             changed.append(await _fade(connection, ticket, this))
     changed += await climb(connection, district_id, pace=this.pace, excused=excused, now_ms=now_ms)
     return [each for each in changed if each is not None]
@@ -180,6 +180,8 @@ async def _keep(connection: Connection, ticket: Ticket, row: Standing, this: _Ro
         if ticket.step < _lowest_step(row.severity) and ticket.state is TicketState.OPEN and not ticket.part_of:
             values["due_ms"] = now_ms + 1  # the next round climbs, so that each of the two hears of their own news
         return await _move(connection, ticket, Action.WORSENED, now_ms, values=values, told=False)
+    if ticket.rule == SHAKING and ticket.facts != row.facts:
+        await queries.put_facts(connection, ticket, row.facts)
     return None
 
 
