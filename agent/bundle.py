@@ -17,7 +17,7 @@ from agent.identity import Identity
 from agent.spool import Batch, Spool
 from agent.version import VERSION
 from shared import signing
-from shared.bundle import METHOD, SUFFIX, BadBundle, Part, read_receipt, write_parts
+from shared.bundle import METHOD, SUFFIX, BadBundle, Part, check_receipt, read_receipt, write_parts
 from shared.clock import Instant
 from shared.months import local
 from shared.wire.v1 import MAX_EVENTS, PATH, Envelope, Heartbeat, SpoolReport, dump_line
@@ -69,10 +69,13 @@ def export_bundle(folder: Path, identity: Identity, spool: Spool, now: Instant) 
 def take_receipt(path: Path, identity: Identity, spool: Spool, now: Instant) -> int:
     """Move the cursors to what the centre says it has. Returns how many lines still wait.
 
-    Raises BundleError for a receipt of another station, or one that does not fit what was recorded here.
+    Raises BundleError for a receipt of another station, one the centre did not sign though it has a key, or one that
+    does not fit what was recorded here.
     """
     try:
         receipt = read_receipt(path.read_bytes())
+        if identity.centre_key is not None:
+            check_receipt(receipt, identity.centre_key)
     except OSError as error:
         raise BundleError(f"读不到 {path}：{error.strerror}") from error
     except BadBundle as error:

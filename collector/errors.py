@@ -7,6 +7,7 @@ CentreError
 ├── BadInputError          what was sent cannot be taken
 │   └── PushRefusedError   a push or enrolment that is refused as a whole
 └── SetupError             the centre cannot start
+    └── InUseError         another process has the database
 """
 
 
@@ -60,3 +61,7 @@ class PushRefusedError(BadInputError):
 
 class SetupError(CentreError):
     """中心无法启动。请按提示处理后重新运行。"""
+
+
+class InUseError(SetupError):
+    """数据库正由另一个进程使用。请先停止它，再运行。"""

@@ -14,7 +14,7 @@ from collector.db.engine import Connection
 from collector.faults import pasts
 from collector.faults import service as faults
 from collector.faults.holding import is_hold_over
-from collector.intake import pledging
+from collector.intake import inbox, pledging
 from collector.job_runner import Job
 from collector.operators import reminding
 from collector.people import queries as people
@@ -50,8 +50,10 @@ def list_jobs(centre: Centre, ready_since: ReadySince) -> list[Job]:
 
 
 def list_duties(centre: Centre) -> list[Job]:
-    """What every serving process does itself. On SQLite it is the only one and need not tell that it is there."""
-    attending = [] if centre.database.is_sqlite else [Job("intake.attend", 15, lambda _: attend(centre), own=True)]
+    """What every serving process does itself. On SQLite it is the only one, and commands hand bundles to it."""
+    attending = [Job("intake.attend", 15, lambda _: attend(centre), own=True)]
+    if centre.database.is_sqlite:
+        attending = [Job("intake.bundles", PROMPT_S, lambda _: inbox.attend(centre), own=True)]
     return [*attending, Job("tls.renew", 86_400, lambda _: renew_certificates(centre), own=True)]
 
 

@@ -9,6 +9,7 @@ from collector.errors import SetupError
 from collector.files import replace_file
 from collector.tls import Folder, fingerprint, list_authorities, read_standing
 from shared import signing, tags
+from shared.bundle import Receipt, sign_receipt
 from shared.wire.v1 import Trust
 
 _KEY = "centre.key"
@@ -44,6 +45,10 @@ class Seal:
     def prove(self, *, station: str, request: bytes, answer: bytes) -> str:
         """Value of the header that shows this answer to be the centre's own."""
         return signing.prove_answer(self._key, station=station, request=request, answer=answer)
+
+    def sign_receipt(self, receipt: Receipt) -> Receipt:
+        """The same receipt for records carried by hand, with the centre's signature."""
+        return sign_receipt(self._key, receipt)
 
 
 def make_key(folder: Path) -> None:

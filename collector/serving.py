@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import ssl
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from shared.clock import SystemClock
 
 log = logging.getLogger("yuanjiao.serving")
 
+_MOST_FILES = 65_536
 _MANY = (
     "环境变量 WEB_CONCURRENCY={count}：serve 不能再分成多个进程。请去掉它；"
     "需要更多进程时请使用 PostgreSQL，并在不同端口上多开几个 serve。"
@@ -44,6 +46,7 @@ def serve(settings: Settings) -> None:
         asyncio.run(_require_current(settings))
         app = create_app(settings)
         calm_collection()
+        allow_connections()
         uvicorn.run(
             app,
             host=settings.host,
@@ -66,6 +69,12 @@ def _speak_tls(settings: Settings) -> Callable[[Any, Any], ssl.SSLContext] | Non
         return None
     context = serving_context(Folder(settings.tls_folder))
     return lambda _config, _usual: context
+
+
+def allow_connections() -> None:
+    """Open as many files as this process may: each station keeps a connection, and Debian begins with 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, _MOST_FILES) if most > 0 else _MOST_FILES, most))
 
 
 def calm_collection() -> None:

@@ -1,5 +1,6 @@
 """What the commands of the centre do to its database, each in one transaction."""
 
+import asyncio
 import csv
 import io
 import sqlite3
@@ -16,8 +17,8 @@ from collector.areas.queries import AreaKind
 from collector.areas.register import read_register
 from collector.db.engine import Connection, Database
 from collector.db.sqlite_file import held_alone
-from collector.errors import BadInputError, NotFoundError, SetupError
-from collector.intake.bundles import import_bundle
+from collector.errors import BadInputError, InUseError, NotFoundError, SetupError
+from collector.intake.inbox import Word, hand_in, take_in
 from collector.migrate import migrate
 from collector.people import queries as people
 from collector.people import service as accounts
@@ -186,21 +187,37 @@ def names_of(settings: Settings) -> list[str]:
     return tls.list_names(settings.public_url, settings.host)
 
 
-async def import_bundles(settings: Settings, *, files: Sequence[Path], tell: Callable[[str], None]) -> bool:
-    """Take bundles in, each with its receipt beside it. False when one of them was refused; the others count."""
-    good = True
-    async with _opened(settings) as database:
+async def import_bundles(
+    settings: Settings, *, files: Sequence[Path], tell: Callable[[str], None], wait_s: float = 60
+) -> bool:
+    """Take bundles in, each with its receipt beside it. False when one of them was refused; the others count.
+
+    Where a running centre has the database, it is asked to; who else has it is told by an InUseError.
+    """
+    try:
+        async with _opened(settings) as database:
+            seal = load_seal(settings.tls_folder)
+            return all([_tell(path, await take_in(database, path, seal, now_ms=wall_ms()), tell) for path in files])
+    except InUseError:
+        good = True
         for path in files:
-            try:
-                made = await import_bundle(database, path, now_ms=wall_ms())
-                receipt = path.with_suffix(RECEIPT_SUFFIX)
-                receipt.write_text(made.receipt.model_dump_json(), "utf-8")
-            except (BadInputError, OSError) as error:
-                tell(f"{path.name}：{error}")
-                good = False
-                continue
-            tell(f"{made.title}：新收 {made.new} 条，已有 {made.known} 条。回执：{receipt}")
-    return good
+            word = await asyncio.to_thread(hand_in, settings.database, path, wait_s=wait_s)
+            if word is None:
+                raise
+            good &= _tell(path, word, tell)
+        return good
+
+
+def _tell(path: Path, word: Word, tell: Callable[[str], None]) -> bool:
+    receipt = path.with_suffix(RECEIPT_SUFFIX)
+    try:
+        if word.good:
+            receipt.write_text(word.receipt, "utf-8")
+    except OSError as error:
+        tell(f"{path.name}：已导入，但回执写不进去（{error.strerror}）。请把U盘插好，再导入一次。")
+        return False
+    tell(f"{word.said}回执：{receipt}" if word.good else f"{path.name}：{word.said}")
+    return word.good
 
 
 async def bring_up_to_date(settings: Settings) -> None:

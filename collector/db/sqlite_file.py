@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from collector.errors import SetupError
+from collector.errors import InUseError, SetupError
 
 _TAKEN = (
     "数据库正由另一个进程使用（{holder}）。SQLite 同一时间只允许一个进程写入。"
@@ -35,7 +35,7 @@ def sqlite_path(url: str) -> Path | None:
 
 @contextlib.contextmanager
 def held_alone(url: str) -> Iterator[None]:
-    """Be the only process that writes this SQLite database. Raises SetupError that names who else does.
+    """Be the only process that writes this SQLite database. Raises InUseError that names who else does.
 
     The lock goes with the process, however it ends.
     """
@@ -49,7 +49,7 @@ def held_alone(url: str) -> Iterator[None]:
     except BlockingIOError as error:
         holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "未知"
         os.close(handle)
-        raise SetupError(_TAKEN.format(holder=holder)) from error
+        raise InUseError(_TAKEN.format(holder=holder)) from error
     try:
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"进程号 {os.getpid()}：{_command()}\n".encode(), 0)

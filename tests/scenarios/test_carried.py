@@ -16,7 +16,7 @@ from collector.intake.bundles import Imported, import_bundle
 from collector.intake.models import events
 from collector.stations import queries as stations
 from collector.stations.models import station_states
-from shared.bundle import read_parts
+from shared.bundle import Receipt, read_parts
 from tests.scenarios.harness import District, StoryStation
 
 VILLAGE = "大石镇 红岩村"
@@ -38,9 +38,12 @@ def take_in(district: District, path: Path) -> Imported:
     return district.run(import_bundle(district.centre.database, path, now_ms=district.clock.now().wall_ms))
 
 
-def receipt(made: Imported, stick: Path) -> Path:
+def receipt(district: District, given: Receipt, stick: Path) -> Path:
+    """The receipt as the centre hands it out, signed."""
+    seal = district.centre.seal
+    assert seal is not None
     path = stick / "back.receipt"
-    path.write_text(made.receipt.model_dump_json(), "utf-8")
+    path.write_text(seal.sign_receipt(given).model_dump_json(), "utf-8")
     return path
 
 
@@ -68,7 +71,10 @@ def test_what_is_carried_is_stored_and_the_receipt_moves_the_cursor(
 ) -> None:
     made = take_in(district, carry(cut_off, tmp_path))
     waiting = take_receipt(
-        receipt(made, tmp_path), load_identity(cut_off.folder), spool_of(cut_off), district.clock.now()
+        receipt(district, made.receipt, tmp_path),
+        load_identity(cut_off.folder),
+        spool_of(cut_off),
+        district.clock.now(),
     )
     assert (made.title, made.new, made.known, waiting) == (VILLAGE, 4, 0, 0)
     assert stored(district, VILLAGE) == [1, 2, 3, 4]
@@ -101,7 +107,12 @@ def test_bundles_taken_in_the_wrong_order_fill_up_when_the_first_comes(
 ) -> None:
     first = carry(cut_off, tmp_path)
     made = take_in(district, first)
-    take_receipt(receipt(made, tmp_path), load_identity(cut_off.folder), spool_of(cut_off), district.clock.now())
+    take_receipt(
+        receipt(district, made.receipt, tmp_path),
+        load_identity(cut_off.folder),
+        spool_of(cut_off),
+        district.clock.now(),
+    )
     cut_off.records(Fact("note", {"n": 4}))
     district.passes(minutes=2)
     take_in(district, carry(cut_off, tmp_path))
@@ -199,7 +210,7 @@ def test_a_receipt_of_another_station_is_refused(district: District, cut_off: St
     made = take_in(district, carry(cut_off, tmp_path))
     other = load_identity(district.station("大石镇 杨柳村").folder)
     with pytest.raises(BundleError, match="是给站点"):
-        take_receipt(receipt(made, tmp_path), other, spool_of(cut_off), district.clock.now())
+        take_receipt(receipt(district, made.receipt, tmp_path), other, spool_of(cut_off), district.clock.now())
 
 
 def test_a_receipt_that_names_another_history_moves_no_cursor(
@@ -207,9 +218,19 @@ def test_a_receipt_that_names_another_history_moves_no_cursor(
 ) -> None:
     made = take_in(district, carry(cut_off, tmp_path))
     kept = made.receipt.streams[0].model_copy(update={"stored": 2})
-    path = receipt(made, tmp_path)
-    path.write_text(made.receipt.model_copy(update={"streams": [kept]}).model_dump_json(), "utf-8")
+    path = receipt(district, made.receipt.model_copy(update={"streams": [kept]}), tmp_path)
     with pytest.raises(BundleError, match="对不上"):
+        take_receipt(path, load_identity(cut_off.folder), spool_of(cut_off), district.clock.now())
+    assert spool_of(cut_off).depth().waiting == 4
+
+
+def test_a_receipt_without_the_centres_signature_moves_no_cursor(
+    district: District, cut_off: StoryStation, tmp_path: Path
+) -> None:
+    made = take_in(district, carry(cut_off, tmp_path))
+    path = tmp_path / "forged.receipt"
+    path.write_text(made.receipt.model_dump_json(), "utf-8")
+    with pytest.raises(BundleError, match="没有中心的签名"):
         take_receipt(path, load_identity(cut_off.folder), spool_of(cut_off), district.clock.now())
     assert spool_of(cut_off).depth().waiting == 4
 
@@ -222,7 +243,10 @@ def test_an_old_receipt_does_not_take_the_cursor_back(
     cut_off.regains_network()
     district.passes(minutes=12)
     waiting = take_receipt(
-        receipt(made, tmp_path), load_identity(cut_off.folder), spool_of(cut_off), district.clock.now()
+        receipt(district, made.receipt, tmp_path),
+        load_identity(cut_off.folder),
+        spool_of(cut_off),
+        district.clock.now(),
     )
     assert waiting == 0
 
