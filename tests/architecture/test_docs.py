@@ -15,11 +15,15 @@ from collector.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
+THREATS = ROOT / "docs" / "threats.md"
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 PAGES = [
     ENGLISH,
     CHINESE,
-    *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/glossary.md")),
+    *(
+        ROOT / name
+        for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/glossary.md", "docs/threats.md")
+    ),
     *sorted((ROOT / "docs").glob("install*.md")),
     *DECISIONS,
 ]
@@ -171,6 +175,32 @@ def test_every_guarantee_is_listed_with_its_proof_or_as_not_yet(path: Path) -> N
 
     assert [row[0] for row in rows] == [f"G{number}" for number in range(1, 21)]
     assert [row[0] for row in rows if "::test_" not in row[2] and row[2] not in {"not yet", "还没有"}] == []
+
+
+def test_every_threat_to_delivery_has_its_cases_and_each_case_its_test() -> None:
+    headings = [heading.splitlines()[0].split(" · ")[0] for heading in THREATS.read_text("utf-8").split("\n## ")[1:]]
+    cases = {name: rows_of(THREATS, number) for number, name in enumerate(headings, start=1)}
+
+    assert headings == ["T1", "T2", "T3", "T4", "T5", "T16", "T17", "T18", "Not promised"]
+    assert [name for name in headings[:-1] if len(cases[name]) < 3] == []
+    assert [row[0] for rows in cases.values() for row in rows if not proves(row[2])] == []
+
+
+def proves(cell: str) -> bool:
+    """Whether a cell names a test that exists, or a file and the target of make that runs it."""
+    is_run = any(f"`make {target}`" in cell for target in re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    return all(is_there(name) for name in list_paths(cell)) and ("::test_" in cell or is_run)
+
+
+def test_a_case_without_a_test_is_noticed() -> None:
+    assert not proves("by hand")
+    assert not proves("`tests/collector/intake/test_push.py::test_that_nobody_wrote`")
+    assert not proves("`make nothing`")
+
+
+@readme
+def test_what_is_not_promised_is_said(path: Path) -> None:
+    assert "(docs/threats.md#not-promised)" in path.read_text("utf-8")
 
 
 def test_both_readmes_have_the_same_structure_and_name_the_same_things() -> None:
