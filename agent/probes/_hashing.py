@@ -57,6 +57,16 @@ class Job:
             os.close(descriptor)
         return self._finish() if self.offset >= self.version.size else None
 
+    def reopen(self) -> int:
+        """A descriptor of the same file, to be closed by the caller. Raises OSError when it is another by now."""
+        descriptor = _tree.open_beneath(self.root, self.path.removeprefix(self.root + b"/"))
+        try:
+            self._require_same(descriptor)
+        except FileChangedError as error:
+            os.close(descriptor)
+            raise OSError("another file by now") from error
+        return descriptor
+
     def _require_same(self, descriptor: int) -> None:
         if _tree.version_of(os.fstat(descriptor)) != self.version:
             raise FileChangedError

@@ -6,7 +6,7 @@ The scan is the truth; nothing rests on the kernel telling of changes. It never 
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from agent.probes import _media, _names, _tree
 from agent.probes._hashing import FileChangedError, Job, Outcome
 from agent.probes._inventory import SCAN, Entry, Known, Mark, Status, memo_key, read_entries, read_mark
 from agent.probes._ledger import Ledger
+from agent.probes._length import ask_length
 from agent.probes.base import Probe, ProbeSettings, Reading, Surroundings
 from shared.clock import Instant
 from shared.wire.kinds import Source
@@ -28,19 +29,27 @@ _SUFFIXES = "wmv asf wma avi mpg mpeg vob dat mp4 flv rm rmvb mp3 ts mkv ppt ppt
 _PARTIAL = (b".part", b".tmp", b".crdownload")
 _MIB = 1024 * 1024
 _FACTS_A_LOOK = 500
+_FILM_SUFFIXES = "wmv asf wma avi mpg mpeg vob dat mp4 flv rm rmvb mp3 ts mkv"
+_FILMS = tuple(b"." + each for each in _FILM_SUFFIXES.encode().split())
+_ASKED_BYTES = 8 * _MIB
+"""What asking for a length counts for in the budget of a look."""
 _PLAYING_SHARE = 8
 _OPEN = frozenset({Status.PRESENT, Status.UNREADABLE})
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, None})
 
 
 class CoursewareSettings(ProbeSettings):
-    """`settle_s` seconds a file must stay the same; `budget_mib` MiB read a look, an eighth of it during a playing."""
+    """`settle_s` seconds a file must stay the same; `budget_mib` MiB read a look, an eighth of it during a playing.
+
+    `ffprobe` is the program to ask for the length of films that do not tell it; without it that stays unknown.
+    """
 
     directory: Path = Path("/srv/courseware")
     suffixes: frozenset[str] = frozenset(_SUFFIXES.split())
     settle_s: Annotated[int, Field(ge=0, le=86_400)] = 60
     source: Source = "satellite"
     budget_mib: Annotated[int, Field(ge=1, le=65_536)] = 512
+    ffprobe: Path | None = None
     max_entries: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
 
 
@@ -136,6 +145,9 @@ class CoursewareSensor:
             outcome = self._attempt(job, budget)
             budget -= job.offset - start
             self.job = job if outcome is None else None
+            if outcome is not None and self._lacks_length(path, outcome):
+                outcome = replace(outcome, duration_s=self._ask_length(job))
+                budget -= _ASKED_BYTES
             if outcome is not None and not outcome.hole:
                 ledger.note_read(path, seen.version, outcome, since=seen.since)
                 del self.settling[path]
@@ -161,6 +173,20 @@ class CoursewareSensor:
                 return None
             finding = _media.Finding(_media.UNREADABLE, os.strerror(error.errno or 0))
             return Outcome(finding=finding, again=True)
+
+    def _lacks_length(self, path: bytes, outcome: Outcome) -> bool:
+        film = path.lower().endswith(_FILMS)
+        return self.settings.ffprobe is not None and film and outcome.sha256 is not None and outcome.duration_s is None
+
+    def _ask_length(self, job: Job) -> float | None:
+        try:
+            descriptor = job.reopen()
+        except OSError:
+            return None
+        try:
+            return None if self.settings.ffprobe is None else ask_length(self.settings.ffprobe, descriptor)
+        finally:
+            os.close(descriptor)
 
     def _count_incoming(self, ledger: Ledger, tree: _tree.Tree) -> int:
         """Files on their way: not settled, with holes, empty, or under the name of a download that still runs."""
