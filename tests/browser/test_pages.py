@@ -30,6 +30,8 @@ PAGES = {
     "reach": "/messages/people/2",
     "settings": "/directions",
     "orders": "/stations/1/directions",
+    "settings": "/directions",
+    "orders": "/stations/1/directions",
     "account": "/account",
 }
 Keep = Callable[[Page, str], None]
