@@ -105,7 +105,7 @@ def _judge_key(*, present: bool) -> Finding:
     if present:
         return Finding(ok=True, text="本站密钥已就绪")
     return Finding(
-        ok=False, text="本站还没有密钥", advice="请向区中心索取登记码，运行 yuanjiao-agent enroll 完成登记。"
+        ok=False, text="本站还没有密钥", advice="请向区中心索取安装码，运行 yuanjiao-agent enroll 完成登记。"
     )
 
 
