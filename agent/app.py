@@ -144,6 +144,7 @@ def _take_directions(
         hear=lambda: read_sound(settings.session.status),
         hasten=agent.runner.hasten,
         describe=lambda: describe(agent),
+        retell=agent.runner.retell,
     )
     directed = DirectedSettings(
         settings.state_dir / FILE, getattr(transport, "get", None), lambda: uplink.identity, apply

@@ -126,6 +126,15 @@ class Runner:
             post.due_ms = 0
         return post is not None
 
+    def retell(self, name: str) -> bool:
+        """Let a sensor tell again all that is there; False where there is none that can."""
+        post = self._posts.get(name)
+        again = None if post is None else getattr(post.sensor, "retell", None)
+        if again is None:
+            return False
+        again()
+        return self.hasten(name)
+
     def tick(self, now: Instant) -> None:
         """Collect finished looks, record what they brought, start those that are due."""
         if self._ordered is not None:

@@ -1,4 +1,4 @@
-"""What a station does when the centre orders it: seven verbs, each a few lines, none of them a shell.
+"""What a station does when the centre orders it: eight verbs, each a few lines, none of them a shell.
 
 A verb returns what it found; `RefusedError` says that it cannot be done here, and why.
 """
@@ -31,7 +31,7 @@ class Tools:
 
     `switch(on)` switches the projector and says over which way; `order(line)` tells the helpers in desktop sessions and
     returns how many heard it; `hear` is the newest sound they told; `hasten(sensor)` makes one look at once;
-    `describe` is what a heartbeat says of sensors and spool.
+    `describe` is what a heartbeat says of sensors and spool; `retell(sensor)` makes one tell again all that is there.
     """
 
     switch: Callable[[bool], str]
@@ -39,11 +39,19 @@ class Tools:
     hear: Callable[[], Mapping[str, Any] | None]
     hasten: Callable[[str], bool]
     describe: Callable[[], Mapping[str, Any]]
+    retell: Callable[[str], bool] = lambda _sensor: False
 
 
 def rescan(tools: Tools, _arguments: Arguments) -> Found:
     """Look through the courseware now."""
     if not tools.hasten("courseware"):
+        raise RefusedError("no courseware directory is watched at this station")
+    return {}
+
+
+def send_inventory(tools: Tools, _arguments: Arguments) -> Found:
+    """Tell every whole courseware file again, for a centre that lacks some of what was told."""
+    if not tools.retell("courseware"):
         raise RefusedError("no courseware directory is watched at this station")
     return {}
 
@@ -87,6 +95,7 @@ def send_diagnostics(tools: Tools, _arguments: Arguments) -> Found:
 
 VERBS: Mapping[Verb, Callable[[Tools, Arguments], Found]] = {
     Verb.RESCAN: rescan,
+    Verb.SEND_INVENTORY: send_inventory,
     Verb.SET_VOLUME: set_volume,
     Verb.UNMUTE: unmute,
     Verb.PROJECTOR_ON: projector_on,

@@ -32,6 +32,16 @@ class Ledger:
             if path not in self.entries:
                 self._remember(path, Entry(version, Status.PRESENT))
 
+    def tell_again(self, path: bytes) -> None:
+        """Say of a whole file that it is here, though that was told before. Its length is known to the centre."""
+        entry = self.entries.get(path)
+        if entry is not None and entry.sha256 is not None:
+            name, size = self.name(path), entry.version.size
+            told = CoursewareFile(
+                sha256=entry.sha256, name=name, title=_names.title_of(path), size=size, source=self.source
+            )
+            self.facts.append(Fact("courseware.found", told.model_dump()))
+
     def note_gone(self, path: bytes) -> None:
         self._tell_removed(path)
         del self.entries[path]

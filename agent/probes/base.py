@@ -68,7 +68,11 @@ class Surroundings(Protocol):
 
 
 class Sensor(Protocol):
-    """May also have `is_eager() -> bool`, to be looked at before it is due, and `close()`, called at the end."""
+    """May also have `is_eager`, `retell` and `close`.
+
+    `is_eager() -> bool`: to be looked at before it is due. `retell()`: to tell again all that is
+    there. Both for any thread. `close()` is called at the end.
+    """
 
     def read(self, now: Instant) -> Reading:
         """Look once. May raise: the runner reports the sensor as failed and looks again next time."""

@@ -71,6 +71,12 @@ class CoursewareSensor:
     settling: dict[bytes, Seen] = field(default_factory=dict)
     job: Job | None = None
     known: Known | None = None
+    again: bool = False
+    untold: list[bytes] = field(default_factory=list)
+
+    def retell(self) -> None:
+        """Tell every whole file again, from the next look on. For any thread."""
+        self.again = True
 
     def read(self, now: Instant) -> Reading:
         root = os.path.realpath(os.fsencode(self.settings.directory))
@@ -87,6 +93,7 @@ class CoursewareSensor:
         _note_gone(ledger, tree, files)
         self._settle(ledger, files, now)
         self._work(ledger, now)
+        self._tell_again(ledger)
         if ledger.mark != mark:
             ledger.memo[SCAN] = ledger.mark.model_dump_json()
         after = known if not ledger.memo else Known(known.memory, ledger.mark, entries)
@@ -173,6 +180,15 @@ class CoursewareSensor:
                 return None
             finding = _media.Finding(_media.UNREADABLE, os.strerror(error.errno or 0))
             return Outcome(finding=finding, again=True)
+
+    def _tell_again(self, ledger: Ledger) -> None:
+        """As many as a look may tell; the next looks go on."""
+        if self.again:
+            self.again, self.untold = False, sorted(ledger.entries)
+        room = max(0, _FACTS_A_LOOK - len(ledger.facts))
+        for path in self.untold[:room]:
+            ledger.tell_again(path)
+        self.untold = self.untold[room:]
 
     def _lacks_length(self, path: bytes, outcome: Outcome) -> bool:
         film = path.lower().endswith(_FILMS)

@@ -61,6 +61,7 @@ FIELDS = (
 )
 VERB_WORDS: Mapping[str, str] = {
     Verb.RESCAN: msgid("重新扫描课件"),
+    Verb.SEND_INVENTORY: msgid("重报课件清单"),
     Verb.SET_VOLUME: msgid("设置音量"),
     Verb.UNMUTE: msgid("取消静音"),
     Verb.PROJECTOR_ON: msgid("打开投影机"),

@@ -27,6 +27,7 @@ class Verb(StrEnum):
     """All a station can be told to do. A verb is never reused for another meaning."""
 
     RESCAN = "rescan"
+    SEND_INVENTORY = "send_inventory"
     SET_VOLUME = "set_volume"
     UNMUTE = "unmute"
     PROJECTOR_ON = "projector_on"

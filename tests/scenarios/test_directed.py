@@ -1,13 +1,20 @@
 """Stories of a centre that directs its stations: settings and commands, over bad links and restarts."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from sqlalchemy import delete
+
+from agent.probes.courseware import PROBE, CoursewareSettings, memo_key
 from collector.directions import queries, service
 from collector.directions.queries import CommandRow
 from collector.people.access import Visitor
 from collector.people.queries import get_person
 from collector.stations.queries import get_state
+from collector.usage.models import stock as stock_table
+from collector.usage.queries import list_stock
 from shared.wire.v1 import Heartbeat, SettingsReport
+from tests import media
 from tests.scenarios.harness import District
 
 VILLAGE = "大石镇 红岩村"
@@ -153,3 +160,41 @@ def test_settings_never_touch_what_is_recorded(district: District, minutes: int)
     assert station.agent.spool.depth().last >= waiting.last
     assert station.agent.spool.depth().waiting == 0
     assert station.agent.uplink.heartbeat_s == 600
+
+
+def test_a_centre_that_lost_what_a_station_holds_asks_for_the_inventory(district: District, tmp_path: Path) -> None:
+    district.passes(minutes=6)
+    agent = district.station(VILLAGE).agent
+    assert agent is not None
+    films = tmp_path / "films"
+    films.mkdir()
+    (films / "油橄榄 第1讲.mp4").write_bytes(media.mp4())
+    settings = CoursewareSettings(directory=films, settle_s=0)
+    agent.runner.configure([("courseware", PROBE, settings)], memo_key=memo_key)
+    district.passes(minutes=15)
+    assert stock(district) == ["油橄榄 第1讲"]
+    forget_stock(district)
+    assert stock(district) == []
+
+    order(district, "send_inventory")
+    district.passes(minutes=TWO_HEARTBEATS)
+
+    assert stock(district) == ["油橄榄 第1讲"]
+    assert [(each.verb, each.outcome) for each in commands(district)] == [("send_inventory", "done")]
+
+
+def stock(district: District) -> list[str]:
+    async def load() -> list[str]:
+        async with district.centre.database.read() as connection:
+            station_id = district.register.stations[VILLAGE]
+            return [each.title for each in await list_stock(connection, district.register.district_id, station_id, 10)]
+
+    return district.run(load())
+
+
+def forget_stock(district: District) -> None:
+    async def forget() -> None:
+        async with district.centre.database.write() as connection:
+            await connection.execute(delete(stock_table))
+
+    district.run(forget())

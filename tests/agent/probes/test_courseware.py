@@ -302,3 +302,17 @@ def test_a_memo_that_no_longer_reads_is_forgotten(folder: Folder) -> None:
 def test_the_sample_is_a_state_as_the_wire_reads_it() -> None:
     assert CoursewareState.model_validate(PROBE.sample).files == 2
     assert PROBE.make(PROBE.settings(), Rig()).read(ManualClock().now()).state is not None
+
+
+def test_asked_for_its_inventory_it_tells_every_whole_file_again_over_several_looks(folder: Folder) -> None:
+    for number in range(700):
+        folder.put(f"{number:03}.htm", b"<html>%d" % number)
+    folder.put("broken.mp4", b"no film")
+    folder.look(6)
+    received = {told["sha256"] for told in folder.rig.told("courseware.received")}
+    folder.sensor.retell()
+    folder.look()
+    assert len(folder.rig.told("courseware.found")) == 500
+    folder.look(2)
+    told = folder.rig.told("courseware.found")
+    assert (len(told), {each["sha256"] for each in told}) == (700, received)
