@@ -112,6 +112,9 @@ class Queries:
     async def put_pledges(self, connection: Transaction, rows: Sequence[dict[str, Any]]) -> None:
         connection.work.append(lambda: connection.tables.pledges.update({stream_of(row): row for row in rows}))
 
+    async def end_unproven(self, connection: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+        """Which streams still want a pledge is for a job to tell; nothing here reads it."""
+
     async def hold_stations(self, connection: Transaction, wanted: Collection[StationKey], *, now_ms: int) -> None:
         connection.work.append(lambda: connection.tables.held.update(dict.fromkeys(wanted, now_ms)))
 
