@@ -157,7 +157,9 @@ async def _bench_overdue(url: str, count: int) -> None:
     await migrate(database)
     overdue = text("SELECT district_id, station_id FROM station_states WHERE received_ms < :before")
     async with database.write() as connection:
-        await connection.execute(text("ALTER TABLE station_states DROP CONSTRAINT fk_station_states_district_id"))
+        await connection.execute(
+            text("ALTER TABLE station_states DROP CONSTRAINT fk_station_states_district_id_station_id")
+        )
         await connection.execute(
             text(
                 "INSERT INTO station_states SELECT 510000 + n % :districts, n, :stream, :boot, 1, :at,"
