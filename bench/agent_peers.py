@@ -149,7 +149,8 @@ def _listen(ear: socket.socket | None, seconds: float) -> int:
 
 def _unpack(folder: Path, package: str) -> Path:
     """The package's files below `folder`. Raises MissingError where apt does not bring it."""
-    got = subprocess.run(["apt-get", "download", package], cwd=folder, capture_output=True, text=True, timeout=120)
+    command = ["apt-get", "download", package]
+    got = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=120)
     found = next(folder.glob("*.deb"), None)
     if got.returncode or found is None:
         raise MissingError(f"apt-get download {package}: {got.stderr.strip()[-200:]}")
@@ -172,9 +173,12 @@ def _running(command: Sequence[str]) -> Iterator[psutil.Process]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below 32768, for zabbix-agent2 takes no higher one."""
+    for port in range(20_000, 32_768):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise MissingError("no free port")
 
 
 if __name__ == "__main__":
