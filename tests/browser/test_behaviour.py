@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,6 +13,7 @@ from tests.browser.conftest import Site, Watched
 from tests.browser.seed import AIGUO, NOW_MS
 
 pytestmark = pytest.mark.browser
+PHOTO = Path(__file__).parents[2] / "docs" / "pictures" / "overview.png"
 Keep = Callable[[Page, str], None]
 
 
@@ -88,6 +90,32 @@ def test_a_ticket_is_taken_on_and_noted_on_a_phone(page: Page, site: Site, watch
     expect(page.locator(".line")).to_contain_text("已电话指导清理旧课件")
     page.reload()
     expect(page.locator(".line li")).to_have_count(3)
+    assert watched.complaints == []
+
+
+def test_a_fault_is_reported_with_a_photo_mended_and_opened_again_on_a_phone(
+    page: Page, site: Site, watched: Watched
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    site.sign_in(page, "金洞乡骨干")
+    page.goto("/tickets/report")
+    page.locator("select[name=station_id]").select_option(index=1)
+    page.get_by_label("看到什么").fill("投影机开机后黑屏")
+    page.locator("input[type=file]").set_input_files(PHOTO)
+    page.get_by_role("button", name="报修").click()
+    expect(page.locator(".seen")).to_contain_text("投影机开机后黑屏")
+    expect(page.locator(".photos img")).to_have_js_property("naturalHeight", 320)
+    page.locator("summary", has_text="已修好").click()
+    page.get_by_label("故障原因").fill("电源线松了")
+    page.get_by_label("处理办法").fill("重新插好")
+    page.get_by_label("用了别的办法").check()
+    page.get_by_role("button", name="办结").click()
+    expect(page.locator("main .facts")).to_contain_text("电源线松了")
+    page.locator("summary", has_text="没修好").click()
+    page.get_by_label("现在是什么情况").fill("还是黑屏")
+    page.get_by_role("button", name="重新打开").click()
+    expect(page.locator(".line li").first).to_contain_text("再次发生")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     assert watched.complaints == []
 
 

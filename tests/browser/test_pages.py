@@ -30,8 +30,6 @@ PAGES = {
     "reach": "/messages/people/2",
     "settings": "/directions",
     "orders": "/stations/1/directions",
-    "settings": "/directions",
-    "orders": "/stations/1/directions",
     "account": "/account",
 }
 Keep = Callable[[Page, str], None]

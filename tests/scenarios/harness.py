@@ -255,11 +255,12 @@ class District:
         return next(row for row in self.monthly_report(month).rows if row.station_id == wanted)
 
     def messages(self, person: str | None = None) -> list[str]:
-        """Subjects of all messages written, or of those to one person, oldest first."""
+        """Subjects of all messages about tickets, or of those to one person, oldest first."""
 
         async def load() -> list[str]:
             async with self.centre.database.read() as connection:
                 statement = select(outbox.c.subject).order_by(outbox.c.message_id)
+                statement = statement.where(outbox.c.ticket_id.is_not(None))
                 if person is not None:
                     statement = statement.where(outbox.c.person_id == self.register.people[person])
                 return list((await connection.execute(statement.where(outbox.c.channel == "log"))).scalars())
