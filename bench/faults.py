@@ -162,12 +162,13 @@ async def _bench_overdue(url: str, count: int) -> None:
         )
         await connection.execute(
             text(
-                "INSERT INTO station_states SELECT 510000 + n % :districts, n, :stream, :boot, 1, :at,"
-                " CASE WHEN n % 100 = 0 THEN 1 ELSE :at END, 1, :stream, 1, NULL, NULL, NULL, :heartbeat"
-                " FROM generate_series(1, :count) n"
+                "INSERT INTO station_states (district_id, station_id, stream, boot, mono_ms, wall_ms, received_ms,"
+                " first_received_ms, spool_stream, spool_last, heartbeat)"
+                " SELECT 510000 + n % 10, n, CAST(:stream AS bytea), :boot, 1, CAST(:at AS bigint),"
+                " CASE WHEN n % 100 = 0 THEN 1 ELSE CAST(:at AS bigint) END, 1, CAST(:stream AS bytea), 1, :heartbeat"
+                " FROM generate_series(1, CAST(:count AS integer)) n"
             ),
             {
-                "districts": 10,
                 "stream": bytes(16),
                 "boot": "b" * 32,
                 "at": _JUDGED_MS,
