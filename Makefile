@@ -60,7 +60,7 @@ fuzz: setup
 	@$(BIN)/python -m tests.fuzz $(RUNS)
 
 bench: setup ## the benchmarks, as lines of JSON; BENCH=intake runs one
-	@for bench in $(or $(BENCH),agent_footprint intake pages); do $(BIN)/python -m bench.$$bench || exit 1; done
+	@for bench in $(or $(BENCH),agent_footprint scan wire_day intake pages); do $(BIN)/python -m bench.$$bench || exit 1; done
 
 lock: $(INSTALLED) ## work the lock files out anew from pyproject.toml and package.json
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements.lock
