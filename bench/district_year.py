@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +31,17 @@ from bench.district_model import (
     invent_year,
     spread,
 )
+from bench.district_office import LIZHOU, plant
 from bench.report import emit
-from collector import jobs, registers
+from collector import jobs
 from collector.alerts.models import outbox
-from collector.areas.register import read_register
 from collector.centre import Centre
 from collector.db.engine import Connection, Database
 from collector.errors import ConflictError
-from collector.migrate import migrate
 from collector.people import queries as people
 from collector.people.queries import Person, Role
 from collector.settings import Settings
 from collector.stations import queries as stations
-from collector.stations.register import plant_register
 from collector.tickets import queries as tickets
 from collector.tickets import service as decide
 from collector.tickets.ladder import Pace, load_pace
@@ -53,7 +50,6 @@ from collector.tickets.routing import Step
 from shared.months import BEIJING
 from tests.clocks import ManualClock
 
-LIZHOU = 510802
 BEGIN_MS = int(datetime(2026, 1, 1, tzinfo=BEIJING).timestamp() * 1000)
 ROUND_MS = 5 * MINUTE_MS
 IDLE_MS = 60 * MINUTE_MS
@@ -339,33 +335,6 @@ def _dice(seed: int) -> random.Random:
 
 async def _always() -> int:
     return BEGIN_MS - DAY_MS
-
-
-async def plant(database: Database, mode: str, now_ms: int) -> dict[Any, int]:
-    """The register with its people; alone, there are no "1"s and no offices that take part. Areas → township."""
-    await migrate(database)
-    sheet = read_register(resources.files(registers).joinpath("lizhou_2016.csv").read_bytes())
-    async with database.write() as connection:
-        planted = await plant_register(
-            connection, LIZHOU, district_name="利州区", townships=sheet, total=245, now_ms=now_ms
-        )
-        for each in range(4):
-            await _add(connection, f"中心{each}", Role.CENTRE, now_ms)
-        if mode == "together":
-            for short, area_id in planted.items():
-                for number, role in enumerate((Role.BACKBONE, Role.BACKBONE, *[Role.TOWNSHIP] * 3)):
-                    await _add(connection, f"{short}{number}", role, now_ms, area_id=area_id)
-        for station in await stations.list_stations(connection, LIZHOU):
-            name = f"{station.station_id:016x}"
-            await stations.add_key(
-                connection, LIZHOU, station.station_id, key_id=name, public_key=bytes(32), now_ms=now_ms
-            )
-            await _add(connection, f"X{station.station_id}", Role.PLAIN, now_ms, station_id=station.station_id)
-    return {area_id: number for number, area_id in enumerate(planted.values())}
-
-
-async def _add(connection: Connection, name: str, role: Role, now_ms: int, **place: Any) -> None:
-    await people.add_person(connection, LIZHOU, name=name, role=role, now_ms=now_ms, **place)
 
 
 async def live_through(mode: str, seed: int, days: float) -> Tally:
