@@ -43,7 +43,7 @@ def on_a_port(command: tuple[str, ...], url: str) -> Iterator[tuple["subprocess.
         port = int(probe.getsockname()[1])
     process = subprocess.Popen(command, env=os.environ | {"YUANJIAO_DATABASE": url, "YUANJIAO_PORT": str(port)})
     try:
-        wait_for(lambda: listens(port))
+        wait_for(lambda: listens(port), limit_s=60)
         yield process, f"http://127.0.0.1:{port}{PATH}"
     finally:
         process.kill()
@@ -62,13 +62,13 @@ def test_what_was_stored_but_never_answered_is_stored_once_when_it_comes_again(d
 
     with on_a_port(DYING, database_url) as (process, address):
         with pytest.raises(httpx.TransportError):
-            httpx.post(address, content=body, headers=headers, timeout=30)
+            httpx.post(address, content=body, headers=headers, timeout=60)
         assert process.wait(30) == -9
     stored = "SELECT seq FROM events ORDER BY seq"
     assert ask(database_url, stored) == [(1,), (2,), (3,)]
 
     with on_a_port(LIVING, database_url) as (_, address):
-        answers = [httpx.post(address, content=body, headers=headers, timeout=30).json()["stored"] for _ in range(2)]
+        answers = [httpx.post(address, content=body, headers=headers, timeout=60).json()["stored"] for _ in range(2)]
 
     assert answers == [3, 3]
     assert ask(database_url, stored) == [(1,), (2,), (3,)]

@@ -44,6 +44,8 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 ROUTES = [*REFUSALS, "/healthz", "/readyz"]
 EXAMPLES = 30
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @schemathesis.serializer("application/x-ndjson")
 def dump_envelope(_context: Any, value: Any) -> bytes:
@@ -96,7 +98,7 @@ def send(live: Live, case: Any, body: bytes, *, is_signed: bool) -> httpx.Respon
         headers["Range"] = f"bytes=0-{len(path)}"
     if case.method == "POST" and case.path != PATH:
         headers["Content-Type"] = "application/json"
-    return httpx.request(case.method, live.url + path, content=body, headers=headers)
+    return httpx.request(case.method, live.url + path, content=body, headers=headers, timeout=60)
 
 
 def body_of(live: Live, case: Any) -> bytes:
