@@ -48,36 +48,6 @@ STATION = (
         "('',)",
     ),
     Mutant(
-        "silent drop: evicted without a gap",
-        "agent.eviction:_replace",
-        "put_line(db, Line(first.no, first.seq, last.upto, now.wall_ms, line, last.hash))",
-        "pass",
-    ),
-    Mutant(
-        "a gap is declared too wide",
-        "agent.eviction:_replace",
-        "gap_line(first.seq, last.upto, head=last.hash",
-        "gap_line(first.seq, last.upto + 1, head=last.hash",
-    ),
-    Mutant(
-        "what was forgotten is not declared to a centre that went back",
-        "agent.spool:Spool._go_back",
-        "if stored < stream.floor:",
-        "if False:",
-    ),
-    Mutant(
-        "earlier streams are not offered to a centre that went back",
-        "agent.spool:Spool._move_cursor",
-        "if other.no != fresh.no and other.stored:",
-        "if False:",
-    ),
-    Mutant(
-        "the end of the stream before is not offered",
-        "agent.spool:Spool._move_cursor",
-        "if stored and not fresh.stored:",
-        "if False:",
-    ),
-    Mutant(
         "a commit that failed late is written again",
         "agent.spool:Spool._has_landed",
         "return (newest.stream, newest.last) == self._unsure[:2]",
@@ -88,18 +58,6 @@ STATION = (
         "agent.spool:Spool._write",
         "self._remember(probe, memo)",
         "pass",
-    ),
-    Mutant(
-        "a sensor may forget before its facts are recorded",
-        "agent.runner:Runner._save",
-        "if reading.facts or reading.memo:",
-        "reading.done and reading.done()\n    if reading.facts or reading.memo:",
-    ),
-    Mutant(
-        "facts a full disk refused are dropped",
-        "agent.runner:Runner._save",
-        "except SpoolError as error:",
-        "except SpoolError as error:\n            post.unsaved = reading.done and reading.done()",
     ),
     Mutant(
         "the chain is not checked at start",
@@ -114,22 +72,10 @@ STATION = (
         "if False:",
     ),
     Mutant(
-        "seals are not checked",
-        "agent.spool_rows:list_streams",
-        "if stream.seal != seal:",
-        "if False:",
-    ),
-    Mutant(
         "a lost tail is not declared",
         "agent.rescue:_finish",
         "last = max(reached, stream.last)",
         "last = reached",
-    ),
-    Mutant(
-        "what a damaged file still holds is not taken over",
-        "agent.rescue:_follow",
-        "if right is None or seq < expected:",
-        "if True:",
     ),
     Mutant(
         "a reinstalled station repeats its stream's name",
@@ -161,12 +107,6 @@ STATION = (
         "agent.uplink:Uplink._back_off",
         "retry_after_s or 0.0",
         "0.0",
-    ),
-    Mutant(
-        "a push that is too large is never made smaller",
-        "agent.uplink:Uplink._heed",
-        "if response.status == 413 and len(batch.lines) > 1:",
-        "if False:",
     ),
 )
 CENTRE = (
@@ -256,12 +196,6 @@ CENTRE = (
         "if False:",
     ),
     Mutant(
-        "a lost race is written all the same",
-        "collector.intake.service:store",
-        "if pair[0].stream not in lost",
-        "if True",
-    ),
-    Mutant(
         "a station held aside is heard",
         "collector.intake.service:_admit",
         "if holder.held:",
@@ -269,12 +203,6 @@ CENTRE = (
     ),
     Mutant(
         "a revoked key is admitted",
-        "collector.intake.service:_result",
-        "if known is None or not known.admits(received.key_id, now_ms):",
-        "if known is None:",
-    ),
-    Mutant(
-        "a key revoked long ago still writes",
         "collector.intake.queries:Known.admits",
         "return key_id == self.key_id or any(name == key_id and until > now_ms for name, until in self.ending)",
         "return True",
