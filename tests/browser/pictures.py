@@ -52,9 +52,9 @@ def _look_around(browser: Browser, link: str) -> None:
     _take(page, f"{base}{worst}", "station")
     _take(page, f"{base}/tickets", "tickets")
     ticket = page.locator("main a[href^='/tickets/']").first.get_attribute("href")
-    _take(page, f"{base}/reports/monthly", "monthly")
-    township = page.locator("main a[href*='township=']").first.get_attribute("href")
-    _take(page, f"{base}{township}", "monthly_township")
+    page.goto(f"{base}/reports/monthly")
+    township = page.locator("select[name=township] option", has_text="宝轮镇").get_attribute("value")
+    _take(page, f"{base}/reports/monthly?township={township}&order=worst", "monthly_township")
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     _take(page, f"{base}/", "overview_phone")
     _take(page, f"{base}{ticket}", "ticket_phone")
