@@ -145,7 +145,7 @@ def test_a_stations_key_opens_no_page_and_no_other_route(centre: Centre) -> None
 
 
 def list_pages(centre: Centre) -> list[str]:
-    """Every address people use; not those for machines, for a station's own settings and for signing in."""
+    """Every address people use; not those of machines, of a station's own settings and releases, and of signing in."""
     public = (
         "/healthz",
         "/readyz",
@@ -154,6 +154,7 @@ def list_pages(centre: Centre) -> list[str]:
         "/static",
         "/api/v1/trust",
         "/api/v1/settings",
+        "/api/v1/release",
         "/language",
         "/assets",
     )
