@@ -33,6 +33,8 @@ if [ -n "$package" ]; then
     for unit in console-getty.service getty.target apt-daily.timer dpkg-db-backup.timer man-db.timer; do
         ln -sf /dev/null "$root/etc/systemd/system/$unit"
     done
+    # A new PC, whatever was tried on this machine before.
+    rm -rf "$root/var/lib/yuanjiao" "$root/var/lib/private/yuanjiao" "$root/etc/yuanjiao"
     # Images of containers forbid packages to start anything; a PC does not.
     rm -f "$root/usr/sbin/policy-rc.d"
     echo 0123456789abcdef0123456789abcdef > "$root/etc/machine-id"
