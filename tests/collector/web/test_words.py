@@ -69,6 +69,12 @@ def test_a_translation_keeps_the_places_for_figures(english: dict[str, str]) -> 
     assert [word for word, text in english.items() if places(word) != places(text)] == []
 
 
+def test_a_translation_has_no_per_cent_sign_the_words_do_not_have(english: dict[str, str]) -> None:
+    """Pages format every text: a bare sign is taken for the beginning of a place."""
+    bare = re.compile(r"(?<!%)%(?:%%)*(?![%(])")
+    assert [word for word, text in english.items() if len(bare.findall(text)) > len(bare.findall(word))] == []
+
+
 def test_languages_are_read_without_a_compile_step() -> None:
     assert load_languages()["en"].gettext("离线") == "Offline"
     assert load_languages()["zh"].gettext("离线") == "离线"
