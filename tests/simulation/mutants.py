@@ -209,9 +209,9 @@ CENTRE = (
     ),
     Mutant(
         "a clone is ignored",
-        "collector.intake.leases:Holder._judge_lease",
-        "return Finding.AHEAD if _count(shown) > _count(self.lease) else Finding.FORK",
-        "return Finding.AHEAD",
+        "collector.intake.leases:Holder.judge",
+        "return Finding.FORK",
+        "return Finding.OLD",
     ),
     Mutant(
         "a lost answer is taken for a clone",
