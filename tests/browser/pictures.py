@@ -19,6 +19,8 @@ LIFE_S = 150
 DESK, PHONE = {"width": 1366, "height": 860}, {"width": 390, "height": 844}
 _LINK = re.compile(r"http://127\.0\.0\.1:\d+/signin/link/\S+")
 
+_TICKET = re.compile(r"/tickets/\d+")
+
 
 def main() -> None:
     command = [sys.executable, "-m", "collector", "demo", "--for", str(LIFE_S + 90), "--port", str(PORT)]
@@ -51,7 +53,10 @@ def _look_around(browser: Browser, link: str) -> None:
     worst = page.locator("a[href^='/stations/']").first.get_attribute("href")
     _take(page, f"{base}{worst}", "station")
     _take(page, f"{base}/tickets", "tickets")
-    ticket = page.locator("main a[href^='/tickets/']").first.get_attribute("href")
+    links = page.locator("main a[href^='/tickets/']").evaluate_all(
+        "each => each.map(link => link.getAttribute('href'))"
+    )
+    ticket = next(address for address in links if _TICKET.fullmatch(address))
     page.goto(f"{base}/reports/monthly")
     township = page.locator("select[name=township] option", has_text="宝轮镇").get_attribute("value")
     _take(page, f"{base}/reports/monthly?township={township}&order=worst", "monthly_township")
