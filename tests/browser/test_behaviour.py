@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from collector.db.engine import Connection
@@ -13,7 +14,6 @@ from tests.browser.conftest import Site, Watched
 from tests.browser.seed import AIGUO, NOW_MS
 
 pytestmark = pytest.mark.browser
-PHOTO = Path(__file__).parents[2] / "docs" / "pictures" / "overview.png"
 Keep = Callable[[Page, str], None]
 
 
@@ -94,14 +94,16 @@ def test_a_ticket_is_taken_on_and_noted_on_a_phone(page: Page, site: Site, watch
 
 
 def test_a_fault_is_reported_with_a_photo_mended_and_opened_again_on_a_phone(
-    page: Page, site: Site, watched: Watched
+    page: Page, site: Site, watched: Watched, tmp_path: Path
 ) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     site.sign_in(page, "金洞乡骨干")
     page.goto("/tickets/report")
     page.locator("select[name=station_id]").select_option(index=1)
     page.get_by_label("看到什么").fill("投影机开机后黑屏")
-    page.locator("input[type=file]").set_input_files(PHOTO)
+    photo = tmp_path / "黑屏.png"
+    Image.new("RGB", (900, 1200), "navy").save(photo)
+    page.locator("input[type=file]").set_input_files(photo)
     page.get_by_role("button", name="报修").click()
     expect(page.locator(".seen")).to_contain_text("投影机开机后黑屏")
     expect(page.locator(".photos img")).to_have_js_property("naturalHeight", 320)
