@@ -99,13 +99,41 @@ def retry_after(value: str, now_ms: int) -> int:
     return max(0, min(seconds, LONGEST_WAIT_S))
 
 
-def read_code(value: Mapping[str, Any], names: Sequence[str]) -> int:
-    """The error code an answer with status 200 carries; without one the answer is none."""
-    for name in names:
-        code = value.get(name)
-        if isinstance(code, int) and not isinstance(code, bool):
-            return code
-    raise TemporaryError(Problem.GARBAGE)
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What the error codes of a service mean that answers 200 whatever happens; a code not named is a refusal for good.
+
+    `names` of the field that carries it, the first that is there counts. After one `too_fast` nothing is sent for
+    `deaf_s` seconds.
+    """
+
+    names: Sequence[str]
+    too_fast: frozenset[int] = frozenset()
+    bad_key: frozenset[int] = frozenset()
+    again: frozenset[int] = frozenset()
+    bad_address: frozenset[int] = frozenset()
+    deaf_s: int = 60
+
+    def read(self, value: Mapping[str, Any]) -> int:
+        """The code of an answer, 0 when all is well. Raises TemporaryError for an answer without one."""
+        for name in self.names:
+            code = value.get(name)
+            if isinstance(code, int) and not isinstance(code, bool):
+                return code
+        raise TemporaryError(Problem.GARBAGE)
+
+    def judge(self, value: Mapping[str, Any]) -> None:
+        """Raise what the code of an answer means; nothing when all is well."""
+        code = self.read(value)
+        if code == 0:
+            return
+        if code in self.too_fast:
+            raise TemporaryError(Problem.BUSY, code, wait_s=self.deaf_s)
+        if code in self.again:
+            raise TemporaryError(Problem.SERVER_FAILED, code)
+        if code in self.bad_address:
+            raise PermanentError(Problem.BAD_ADDRESS, code)
+        raise PermanentError(Problem.BAD_KEY if code in self.bad_key else Problem.REFUSED, code)
 
 
 def fit(text: str, most: int) -> str:

@@ -8,8 +8,6 @@ it went.
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import SecretStr
@@ -23,17 +21,19 @@ from collector.alerts.channels.base import (
     Problem,
     Receipt,
     Send,
-    TemporaryError,
 )
 from collector.keys import Keys
 from collector.people.queries import Person
 from collector.web.i18n import msgid
 
 _MOST_BYTES = 18_000
-_TOO_FAST = frozenset({130101, 410100})
-_DEAF_S = 600
-_AGAIN = frozenset({-1})
-_BAD_KEY = frozenset({300001, 310000, 400101, 400102, 400106})
+_CODES = _http.Codes(
+    names=("errcode",),
+    too_fast=frozenset({130101, 410100}),
+    bad_key=frozenset({300001, 310000, 400101, 400102, 400106}),
+    again=frozenset({-1}),
+    deaf_s=600,
+)
 
 
 def address(person: Person, own: str) -> str:
@@ -62,7 +62,7 @@ def open_dingtalk(keys: Keys) -> Send | None:
             "text": {"content": _http.fit(message.text, _MOST_BYTES)},
             "at": {"atMobiles": [phone] if phone else [], "isAtAll": False},
         }
-        _judge(await _http.post_json(f"{keys.dingtalk_url}/robot/send?{urlencode(query)}", value, now_ms=now_ms))
+        _CODES.judge(await _http.post_json(f"{keys.dingtalk_url}/robot/send?{urlencode(query)}", value, now_ms=now_ms))
         return Receipt()
 
     return send
@@ -72,17 +72,6 @@ def sign(timestamp_ms: int, secret: SecretStr) -> str:
     key = secret.get_secret_value()
     digest = hmac.new(key.encode(), f"{timestamp_ms}\n{key}".encode(), hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
-
-
-def _judge(answer: Mapping[str, Any]) -> None:
-    code = _http.read_code(answer, ("errcode",))
-    if code == 0:
-        return
-    if code in _TOO_FAST:
-        raise TemporaryError(Problem.BUSY, code, wait_s=_DEAF_S)
-    if code in _AGAIN:
-        raise TemporaryError(Problem.SERVER_FAILED, code)
-    raise PermanentError(Problem.BAD_KEY if code in _BAD_KEY else Problem.REFUSED, code)
 
 
 CHANNEL = Channel(

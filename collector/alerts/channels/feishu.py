@@ -8,7 +8,6 @@ nothing, with `timestamp\nsecret` as key. A request has at most 20 KB; a hundred
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -23,15 +22,17 @@ from collector.alerts.channels.base import (
     Problem,
     Receipt,
     Send,
-    TemporaryError,
 )
 from collector.keys import Keys
 from collector.people.queries import Person
 from collector.web.i18n import msgid
 
 _MOST_BYTES = 18_000
-_TOO_FAST = frozenset({11232, 99991400})
-_BAD_KEY = frozenset({19001, 19021, 19022, 19024})
+_CODES = _http.Codes(
+    names=("code", "StatusCode"),
+    too_fast=frozenset({11232, 99991400}),
+    bad_key=frozenset({19001, 19021, 19022, 19024}),
+)
 
 
 def address(_person: Person, own: str) -> str:
@@ -55,7 +56,7 @@ def open_feishu(keys: Keys) -> Send | None:
             seconds = now_ms // 1000
             value |= {"timestamp": str(seconds), "sign": sign(seconds, robot.secret)}
         hook = quote(robot.token.get_secret_value(), safe="")
-        _judge(await _http.post_json(f"{keys.feishu_url}/open-apis/bot/v2/hook/{hook}", value, now_ms=now_ms))
+        _CODES.judge(await _http.post_json(f"{keys.feishu_url}/open-apis/bot/v2/hook/{hook}", value, now_ms=now_ms))
         return Receipt()
 
     return send
@@ -64,15 +65,6 @@ def open_feishu(keys: Keys) -> Send | None:
 def sign(timestamp_s: int, secret: SecretStr) -> str:
     key = f"{timestamp_s}\n{secret.get_secret_value()}".encode()
     return base64.b64encode(hmac.new(key, b"", hashlib.sha256).digest()).decode()
-
-
-def _judge(answer: Mapping[str, Any]) -> None:
-    code = _http.read_code(answer, ("code", "StatusCode"))
-    if code == 0:
-        return
-    if code in _TOO_FAST:
-        raise TemporaryError(Problem.BUSY, code, wait_s=60)
-    raise PermanentError(Problem.BAD_KEY if code in _BAD_KEY else Problem.REFUSED, code)
 
 
 CHANNEL = Channel(

@@ -11,11 +11,12 @@ and a day has `parts_a_day`.
 import re
 
 from collector.alerts.channels import _http
-from collector.alerts.channels.base import Budget, Channel, Message, PermanentError, Problem, Receipt, Send
+from collector.alerts.channels.base import Budget, Channel, Message, Receipt, Send
 from collector.keys import Keys, SmsGateway
 from collector.people.queries import Person
 from collector.web.i18n import msgid
 
+_CODES = _http.Codes(names=("code",))
 _ALONE, _PART = 70, 67
 _DAY_MS = 86_400_000
 _MOBILE = re.compile(r"(?:\+?86)?(1\d{10})")
@@ -36,9 +37,7 @@ def open_sms(keys: Keys) -> Send | None:
         value = {"id": message.key, "to": message.address, "text": text, "parts": count_parts(text)}
         headers = {"authorization": f"Bearer {gateway.token.get_secret_value()}", "idempotency-key": message.key}
         answer = await _http.post_json(gateway.url, value, now_ms=now_ms, headers=headers)
-        code = _http.read_code(answer, ("code",))
-        if code != 0:
-            raise PermanentError(Problem.REFUSED, code)
+        _CODES.judge(answer)
         return Receipt(delivered=answer.get("delivered") is True, reference=str(answer.get("id", ""))[:100])
 
     return send

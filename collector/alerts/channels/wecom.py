@@ -26,12 +26,14 @@ from collector.people.queries import Person
 from collector.web.i18n import msgid
 
 _MOST_BYTES = 2048
-_CODE = ("errcode",)
-_TOO_FAST = frozenset({45009, 45033})
-_AGAIN = frozenset({-1, 6000})
+_CODES = _http.Codes(
+    names=("errcode",),
+    too_fast=frozenset({45009, 45033}),
+    bad_key=frozenset({40013, 40056, 60020, 93000, 93004}),
+    again=frozenset({-1, 6000}),
+    bad_address=frozenset({40003, 60111, 81013, 82001}),
+)
 _STALE_TOKEN = frozenset({40001, 40014, 41001, 42001})
-_NO_SUCH_PERSON = frozenset({40003, 60111, 81013, 82001})
-_BAD_KEY = frozenset({40013, 40056, 60020, 93000, 93004})
 _EARLY_MS = 300_000
 
 
@@ -66,7 +68,7 @@ async def _to_group(base: str, robot: Robot, message: Message, phone: str, now_m
     text: dict[str, Any] = {"content": _http.fit(message.text, _MOST_BYTES)}
     if phone:
         text["mentioned_mobile_list"] = [phone]
-    _judge(await _http.post_json(url, {"msgtype": "text", "text": text}, now_ms=now_ms))
+    _CODES.judge(await _http.post_json(url, {"msgtype": "text", "text": text}, now_ms=now_ms))
     return Receipt()
 
 
@@ -89,10 +91,10 @@ class _App:
             "duplicate_check_interval": 1800,
         }
         answer = await self._post(value, now_ms)
-        if _http.read_code(answer, _CODE) in _STALE_TOKEN:
+        if _CODES.read(answer) in _STALE_TOKEN:
             self.token = ""
             answer = await self._post(value, now_ms)
-        _judge(answer)
+        _CODES.judge(answer)
         if answer.get("invaliduser") or answer.get("unlicenseduser"):
             raise PermanentError(Problem.BAD_ADDRESS)
         return Receipt(reference=str(answer.get("msgid", ""))[:100])
@@ -108,27 +110,14 @@ class _App:
         asked = {"corpid": self.app.corp_id, "corpsecret": self.app.secret.get_secret_value()}
         answer = await _http.exchange("GET", f"{self.base}/cgi-bin/gettoken?{urlencode(asked)}")
         value = _http.read_json(answer, now_ms=now_ms)
-        code = _http.read_code(value, _CODE)
+        code = _CODES.read(value)
         if code in _STALE_TOKEN:
             raise PermanentError(Problem.BAD_KEY, code)
-        _judge(value)
+        _CODES.judge(value)
         token, seconds = value.get("access_token"), value.get("expires_in")
         if not isinstance(token, str) or not token or not isinstance(seconds, int):
             raise TemporaryError(Problem.GARBAGE)
         self.token, self.until_ms = token, now_ms + max(60_000, seconds * 1000 - _EARLY_MS)
-
-
-def _judge(answer: Mapping[str, Any]) -> None:
-    code = _http.read_code(answer, _CODE)
-    if code == 0:
-        return
-    if code in _TOO_FAST:
-        raise TemporaryError(Problem.BUSY, code, wait_s=60)
-    if code in _AGAIN:
-        raise TemporaryError(Problem.SERVER_FAILED, code)
-    if code in _NO_SUCH_PERSON:
-        raise PermanentError(Problem.BAD_ADDRESS, code)
-    raise PermanentError(Problem.BAD_KEY if code in _BAD_KEY else Problem.REFUSED, code)
 
 
 CHANNEL = Channel(
