@@ -297,7 +297,9 @@ def test_a_witness_is_never_read_through_a_link_and_never_waited_for(tmp_path: P
 
 
 def test_a_disk_that_takes_no_sign_is_no_error() -> None:
-    _witness.write_sign(Path("/proc/no/such/place"), Sign("x", 1, "b", 2))
+    place = Path("/proc/no/such/place")
+    _witness.write_sign(place, Sign("x", 1, "b", 2))
+    assert _witness.read_sign(place) is None
 
 
 def test_the_health_of_the_disk_is_asked_once_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
