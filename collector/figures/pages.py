@@ -1,9 +1,7 @@
 """The figures on the screen and as CSV."""
 
-import csv
-import io
 from typing import Annotated
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
@@ -18,6 +16,7 @@ from collector.people.access import May, Visitor, centre_of, may
 from collector.people.queries import Role
 from collector.web.i18n import msgid
 from collector.web.render import renderer_of
+from collector.web.sheets import csv_file
 from shared.months import local, month_bounds, month_of, month_text, parse_month, previous_month
 
 router = APIRouter(prefix="/figures")
@@ -77,30 +76,20 @@ async def figures(
 async def figures_file(
     request: Request, visitor: Annotated[Visitor, may(May.SEE)], asked: Annotated[Asked, Query()]
 ) -> Response:
-    """The same table for a spreadsheet. Names never become formulas."""
+    """The same table for a spreadsheet."""
     centre = centre_of(request)
     period = _period(asked.period, centre.now_ms, centre.settings.zone)
     table = await _make(request, visitor, asked, period)
     translate = renderer_of(request).gettext(request)
-    text = io.StringIO()
-    sheet = csv.writer(text)
     presence = _PRESENCE if table.by is By.TOWNSHIP else ()
-    sheet.writerow([translate(word) for word in (BY_WORDS[table.by], *_COLUMNS, *presence)])
+    rows: list[list[object]] = [[translate(word) for word in (BY_WORDS[table.by], *_COLUMNS, *presence)]]
     for line in table.lines:
         sums = line.sums
-        figures = (
-            sums.faults,
-            sums.decided,
-            sums.local,
-            _percent(sums.local_share),
-            _hours(sums.answer_ms),
-            _hours(sums.repair_ms),
-        )
-        seen = () if line.presence is None else (_percent(line.presence.share), _percent(line.presence.coverage))
-        sheet.writerow([_harmless(translate(line.label)), *figures, sums.repeated, *seen])
-    name = quote(f"{visitor.district}故障统计{period}.csv")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+        shares = () if line.presence is None else (_percent(line.presence.share), _percent(line.presence.coverage))
+        figures = (sums.faults, sums.decided, sums.local, _percent(sums.local_share))
+        spans = (_hours(sums.answer_ms), _hours(sums.repair_ms))
+        rows.append([translate(line.label), *figures, *spans, sums.repeated, *shares])
+    return csv_file(f"{visitor.district}故障统计{period}.csv", rows)
 
 
 async def _make(request: Request, visitor: Visitor, asked: Asked, period: str) -> Table:
@@ -155,8 +144,3 @@ def _percent(share: float | None) -> str:
 
 def _hours(ms: int | None) -> str:
     return "" if ms is None else f"{ms / 3_600_000:.1f}"
-
-
-def _harmless(text: str) -> str:
-    """A name a spreadsheet takes for a formula gets a quote in front."""
-    return f"'{text}" if text[:1] in set("=+-@\t\r") else text
