@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 
 from collector.centre import Centre
 from collector.db.sqlite_file import sqlite_path
-from collector.migrate import is_current
+from collector.migrate import SchemaAge, compare_schema
 
 router = APIRouter()
 
@@ -19,11 +19,14 @@ async def alive() -> dict[str, str]:
 
 @router.get("/readyz", summary="Ready to serve: database, schema, disk")
 async def ready(request: Request) -> JSONResponse:
-    """503 with the reason while the database is away, its schema old or its disk nearly full."""
+    """503 with the reason while the database is away, its schema old or its disk nearly full.
+
+    A newer schema is no reason: this process goes on beside it until it is replaced (decision 0030).
+    """
     centre: Centre = request.app.state.centre
     reasons = []
     try:
-        if not await is_current(centre.database):
+        if await compare_schema(centre.database) in {SchemaAge.NONE, SchemaAge.OLDER}:
             reasons.append("the schema is not the newest: run yuanjiao-collector migrate")
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is "not ready"
         reasons.append(f"the database does not answer: {type(error).__name__}")

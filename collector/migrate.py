@@ -1,5 +1,9 @@
-"""Brings a database to the newest schema: one Alembic chain for SQLite and PostgreSQL."""
+"""Brings a database to the newest schema: one Alembic chain for SQLite and PostgreSQL.
 
+A migration only adds, so that processes of the version before go on working beside it (decision 0030).
+"""
+
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +14,55 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from collector.db.engine import Database
+from collector.errors import SetupError
 from collector.schema import metadata
 
 _SCRIPTS = Path(__file__).parent / "db" / "migrations"
+_NEWER = (
+    "数据库已经由更新的版本升级过（{revision}），这个程序最新只认识 {newest}。数据没有改动。"
+    "请换用更新的程序；如果一定要用旧程序，请恢复升级前的备份：yuanjiao-collector restore 备份文件"
+)
 
 
-async def migrate(database: Database) -> None:
-    """Run every migration this database has not had yet."""
+class SchemaAge(StrEnum):
+    """How the schema of a database stands to this program."""
+
+    NONE = "none"
+    OLDER = "older"
+    CURRENT = "current"
+    NEWER = "newer"
+
+
+async def migrate(database: Database, *, to: str = "head") -> None:
+    """Run every migration this database has not had yet, all or none. Raises SetupError for one of a newer program."""
     async with database.write() as connection:
-        await connection.run_sync(_upgrade)
+        _require_known(await connection.run_sync(_read_revision))
+        await connection.run_sync(_upgrade, to)
 
 
-async def is_current(database: Database) -> bool:
-    """Whether the schema is the newest this program knows."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
-    return await get_revision(database) == newest
+async def compare_schema(database: Database) -> SchemaAge:
+    revision = await get_revision(database)
+    if revision is None:
+        return SchemaAge.NONE
+    if revision == _newest():
+        return SchemaAge.CURRENT
+    return SchemaAge.OLDER if revision in list_revisions() else SchemaAge.NEWER
+
+
+async def require_current(database: Database) -> None:
+    """Raises SetupError, with what to do, unless the schema is the one this program was written for."""
+    revision = await get_revision(database)
+    _require_known(revision)
+    if revision is None:
+        raise SetupError("数据库还没有建立。首次使用请先运行：yuanjiao-collector init")
+    if revision != _newest():
+        raise SetupError("数据库版本较旧。请先运行：yuanjiao-collector migrate")
 
 
 async def get_revision(database: Database) -> str | None:
     """Revision of the schema in the database; None when it has none."""
     async with database.read() as connection:
-        return await connection.run_sync(lambda each: MigrationContext.configure(each).get_current_revision())
+        return await connection.run_sync(_read_revision)
 
 
 def list_revisions() -> set[str]:
@@ -38,8 +70,21 @@ def list_revisions() -> set[str]:
     return {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(_config(connection=connection, metadata=metadata), "head")
+def _require_known(revision: str | None) -> None:
+    if revision is not None and revision not in list_revisions():
+        raise SetupError(_NEWER.format(revision=revision, newest=_newest()))
+
+
+def _read_revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _upgrade(connection: Connection, to: str) -> None:
+    command.upgrade(_config(connection=connection, metadata=metadata), to)
 
 
 def _config(**attributes: Any) -> Config:

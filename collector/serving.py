@@ -23,7 +23,7 @@ from collector.db.sqlite_file import check_pages, held_alone, sqlite_path
 from collector.errors import SetupError
 from collector.job_runner import JobRunner
 from collector.jobs import heard_since, list_jobs
-from collector.migrate import is_current
+from collector.migrate import require_current
 from collector.settings import Settings
 from collector.tls import Folder, serving_context
 from collector.web.deadlines import DeadlineProtocol
@@ -127,11 +127,11 @@ def _require_one_process() -> None:
 async def _require_current(settings: Settings) -> None:
     database = Database(settings.database)
     try:
-        current = await is_current(database)
+        await require_current(database)
+    except SetupError:
+        raise
     except Exception as error:
         message = f"打不开数据库（{type(error).__name__}）。首次使用请先运行：yuanjiao-collector init"
         raise SetupError(message) from error
     finally:
         await database.close()
-    if not current:
-        raise SetupError("数据库版本较旧。请先运行：yuanjiao-collector migrate")

@@ -24,6 +24,7 @@ PAGES = [
         ROOT / name
         for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/glossary.md", "docs/threats.md")
     ),
+    *sorted((ROOT / "docs").glob("centre*.md")),
     *sorted((ROOT / "docs").glob("install*.md")),
     *DECISIONS,
 ]
