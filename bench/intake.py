@@ -85,7 +85,7 @@ def _wait(port: int) -> None:
 def measure(target: str, url: str, queues: list[list[bytes]]) -> tuple[Outcome, float, float]:
     """Outcome, server CPU in µs a push, and its RSS in MiB."""
     with serve_centre(target, url) as server:
-        outcome, cpu_us = _take_turn(server, queues)
+        outcome, cpu_us = take_turn(server, queues)
         rss = server[1].memory_info().rss / 2**20
     return outcome, cpu_us, rss
 
@@ -98,7 +98,7 @@ def _bench(name: str, url: str, *, pushes: int, events: int) -> None:
     first = [request for each in zip(*rounds.pop(0), strict=True) for request in each]
     stages = asyncio.run(measure_stages(url, first))
     with serve_centre("bare", url) as bare, serve_centre("centre", url) as centre:
-        turns = [(_take_turn(bare, queues), _take_turn(centre, queues)) for queues in rounds][1:]
+        turns = [(take_turn(bare, queues), take_turn(centre, queues)) for queues in rounds][1:]
         rss = centre[1].memory_info().rss / 2**20
     waits = sorted(wait for _, turn in turns for wait in turn.outcome.waits)
     rate, ratio = _median(turns, 1), median(turn.outcome.rate / bare.outcome.rate for bare, turn in turns)
@@ -119,7 +119,7 @@ class Turn(NamedTuple):
     cpu_us: float
 
 
-def _take_turn(server: tuple[int, psutil.Process], queues: list[list[bytes]]) -> Turn:
+def take_turn(server: tuple[int, psutil.Process], queues: list[list[bytes]]) -> Turn:
     port, process = server
     before = process.cpu_times()
     outcome = asyncio.run(run_load(port, queues))

@@ -33,15 +33,19 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def start_postgres() -> Iterator[PostgresServer]:
+def start_postgres(kept: Path | None = None) -> Iterator[PostgresServer]:
+    """A server for as long as the block runs. Its data stay for the next time in the folder `kept`, if one is given."""
     url = os.environ.get("TEST_POSTGRES_URL")
     if url:
         plain = url.replace("postgresql+asyncpg", "postgresql").rsplit("/", 1)[0]
         base = plain.replace("postgresql:", "postgresql+asyncpg:")
         yield PostgresServer(base, ("psql", "-d", f"{plain}/postgres"))
         return
+    if kept is not None:
+        yield from _run_server(kept, stop="fast")
+        return
     with tempfile.TemporaryDirectory(prefix="yj-pg-") as folder:
-        yield from _run_server(Path(folder), _find_programs())
+        yield from _run_server(Path(folder), stop="immediate")
 
 
 def _find_programs() -> Path:
@@ -54,35 +58,20 @@ def _find_programs() -> Path:
     return found[-1]
 
 
-def _run_server(folder: Path, programs: Path) -> Iterator[PostgresServer]:
+def _run_server(folder: Path, *, stop: str) -> Iterator[PostgresServer]:
     """PostgreSQL refuses root, so root lends the folder to `nobody` and starts it as that user."""
+    programs = _find_programs()
     user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     become = ["setpriv", "--reuid", user, "--regid", "nogroup", "--clear-groups"] if os.geteuid() == 0 else []
     data = folder / "data"
-    folder.chmod(0o755)
-    data.mkdir(mode=0o700)
-    if become:
-        shutil.chown(data, user)
-        folder.chmod(0o777)
-    subprocess.run(
-        [
-            *become,
-            programs / "initdb",
-            "-D",
-            data,
-            "-U",
-            "test",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-            "--locale=C",
-        ],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd=folder,
-    )
+    if not data.exists():
+        data.mkdir(mode=0o700, parents=True)
+        folder.chmod(0o755)
+        if become:
+            shutil.chown(data, user)
+            folder.chmod(0o777)
+        make: list[str | Path] = [*become, programs / "initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8"]
+        subprocess.run([*make, "--no-sync", "--locale=C"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
     port = _free_port()
     options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200"
     control: list[str | Path] = [*become, programs / "pg_ctl", "-D", data, "-w"]
@@ -93,7 +82,7 @@ def _run_server(folder: Path, programs: Path) -> Iterator[PostgresServer]:
         psql = (str(programs / "psql"), "-h", "127.0.0.1", "-p", str(port), "-U", "test", "-d", "postgres")
         yield PostgresServer(f"postgresql+asyncpg://test@127.0.0.1:{port}", psql)
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
+        subprocess.run([*control, "-m", stop, "stop"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
 
 def _free_port() -> int:
