@@ -32,7 +32,7 @@ from collector.faults.views import Known, make_view
 from collector.migrate import migrate
 from collector.stations.models import station_states
 from collector.stations.models import stations as station_table
-from collector.stations.queries import Station, StationState
+from collector.stations.queries import Pulse
 from collector.tickets import queries as tickets
 from collector.tickets.settling import settle
 from tests.districts import NOW_MS
@@ -69,20 +69,17 @@ def make_heartbeat(at_ms: int) -> str:
 
 def bench_judge(count: int = 2_000) -> None:
     """Views and verdicts in memory: what each station costs, whatever the database."""
-    heartbeat, area = make_heartbeat(_JUDGED_MS), uuid4()
-    register = [Station(1, each, area, area, "宝轮镇", f"村{each}", "village", "", "", 1) for each in range(count)]
-    state = StationState(0, "ab" * 16, "b" * 32, 10**6, _JUDGED_MS, _JUDGED_MS - 1000, 1, heartbeat)
-    places = {
-        each.station_id: Place(f"station/{each.station_id}", f"area/{each.station_id // 14}", "") for each in register
-    }
+    heartbeat = make_heartbeat(_JUDGED_MS)
+    pulses = [Pulse(each, bytes(16), 10**6, _JUDGED_MS, _JUDGED_MS - 1000, 1, heartbeat) for each in range(count)]
+    places = {each: Place(f"station/{each}", f"area/{each // STATIONS_A_TOWNSHIP}", "") for each in range(count)}
     known, rules = Known(Expected(True, _JUDGED_MS - 3_600_000)), service.list_rules()
     costs: list[float] = []
     for _ in range(ROUNDS):
         gc.collect()
         began = time.process_time()
         views = [
-            make_view(each, state, read_told(heartbeat), known, ready_since_ms=0, period_s=PERIOD_S, grace_s=GRACE_S)
-            for each in register
+            make_view(each, read_told(heartbeat), known, ready_since_ms=0, period_s=PERIOD_S, grace_s=GRACE_S)
+            for each in pulses
         ]
         scene = Scene(views, places, {}, "area/0", {}, PERIOD_S, GRACE_S, _JUDGED_MS)
         assert judge_district(scene, rules) == {}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 from collector.areas.calendar import Calendar
 from shared.hours import BadHoursError, Span, read_span
@@ -18,8 +19,7 @@ _TOUCH_MS = _MINUTE_MS
 """23:59 is how people write the end of a day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """`since_ms` when this began to hold, at most some days back."""
 
     is_on: bool

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, update
@@ -107,12 +108,12 @@ async def add_area(
 
 async def list_areas(connection: AsyncConnection, district_id: int, *, kind: AreaKind | None = None) -> list[Area]:
     """Areas of a district in their official order."""
-    statement = select(areas).where(areas.c.district_id == district_id).order_by(areas.c.sort, areas.c.name)
+    statement = select(*(areas.c[name] for name in Area.__slots__)).where(areas.c.district_id == district_id)
+    statement = statement.order_by(areas.c.sort, areas.c.name)
     if kind is not None:
         statement = statement.where(areas.c.kind == kind)
-    return [_area(row._mapping) for row in await connection.execute(statement)]  # noqa: SLF001 - the row's public mapping
+    return [_area(*row) for row in await connection.execute(statement)]
 
 
-def _area(row: object) -> Area:
-    values = dict(row)  # type: ignore[call-overload]
-    return Area(**{**values, "kind": AreaKind(values["kind"])})
+def _area(district_id: int, area_id: UUID, parent_id: UUID | None, kind: str, *rest: Any) -> Area:
+    return Area(district_id, area_id, parent_id, AreaKind(kind), *rest)

@@ -1,6 +1,6 @@
 """The few statements that differ between SQLite and PostgreSQL. Nothing else in the project asks which one runs.
 
-`Hot` and `Find` are statements of the hot path: compiled once for each database, run for many rows or keys at once.
+`Hot`, `Find` and `Change` are statements of the hot path: compiled once for each database, run for many rows at once.
 SQLAlchemy's work on a statement, and a thread's turn for each call of aiosqlite, cost several times what the database
 itself needs. So on PostgreSQL a whole group goes into one statement, as arrays, and to asyncpg itself once the first
 statement has begun the transaction. On SQLite the prepared statement runs
@@ -8,14 +8,17 @@ row by row on the connection's own handle, in the loop's thread: whoever holds t
 beginning and the commit, which wait for the disk, stay with the driver's thread (decision 0024).
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, bindparam, cast, column, func, select
+from sqlalchemy import Column, ColumnElement, Table, Text, bindparam, cast, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 Insert = sqlite.Insert | postgresql.Insert
@@ -67,16 +70,42 @@ class Hot:
         return self._known[key]
 
 
-class Find:
-    """A SELECT for many keys at once. `keys` are what a key consists of; `build` is given them to compare with.
+class _Keyed:
+    """A statement over many rows of values. `columns` are what a row consists of; `build` is given them to use.
 
-    Special column types are not converted, neither in the keys nor in the rows.
+    Special column types are not converted, neither in these values nor in what is found.
     """
 
-    def __init__(self, keys: Sequence[Column[Any]], build: Callable[[Wanted], Any]) -> None:
-        self._keys = keys
+    def __init__(self, columns: Sequence[Column[Any]], build: Callable[[Wanted], Any]) -> None:
+        self._columns = columns
         self._build = build
         self._known: dict[str, tuple[str, Pick]] = {}
+
+    def _compile(self, connection: AsyncConnection) -> tuple[str, Pick]:
+        name = connection.dialect.name
+        if name not in self._known:
+            wanted: Wanted = {each.name: bindparam(each.name, type_=each.type) for each in self._columns}
+            statement = self._build(wanted if name == "sqlite" else _unnest("wanted", self._columns))
+            self._known[name] = _finish(connection, statement, [each.name for each in self._columns])
+        return self._known[name]
+
+
+class Change(_Keyed):
+    """An UPDATE of many rows: each row of values names what it changes, and to what."""
+
+    async def run(self, connection: AsyncConnection, rows: Sequence[Sequence[Any]]) -> int:
+        """Change all of them. Returns how many there were."""
+        if not rows:
+            return 0
+        text, pick = self._compile(connection)
+        handle = connection.info[HANDLE]
+        if isinstance(handle, sqlite3.Connection):
+            return handle.executemany(text, map(pick, rows)).rowcount
+        return (await connection.exec_driver_sql(text, _turn(map(pick, rows)))).rowcount
+
+
+class Find(_Keyed):
+    """A SELECT for many keys at once."""
 
     async def run(self, connection: AsyncConnection, wanted: Collection[Sequence[Any]]) -> Sequence[Any]:
         """The rows for all these keys, in no certain order."""
@@ -85,19 +114,35 @@ class Find:
         text, pick = self._compile(connection)
         handle = connection.info[HANDLE]
         if isinstance(handle, sqlite3.Connection):
-            return [row for key in wanted for row in handle.execute(text, pick(key))]
+            return [row for key in wanted for row in handle.execute(text, pick(key)).fetchall()]
         columns = _turn(map(pick, wanted))
         if handle.is_in_transaction():
             return list(await handle.fetch(text, *columns))
         return (await connection.exec_driver_sql(text, columns)).all()
 
-    def _compile(self, connection: AsyncConnection) -> tuple[str, Pick]:
-        name = connection.dialect.name
-        if name not in self._known:
-            wanted: Wanted = {each.name: bindparam(each.name, type_=each.type) for each in self._keys}
-            statement = self._build(wanted if name == "sqlite" else _unnest("wanted", self._keys))
-            self._known[name] = _finish(connection, statement, [each.name for each in self._keys])
-        return self._known[name]
+
+def read_json(value: Any) -> Any:
+    """A JSON value as these statements find it: only asyncpg has read it already."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+class member(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
+    """The JSON text of one member of a column that holds an object as JSON text; null when it has none."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(member, "sqlite")
+def _member_in_sqlite(element: member, compiler: Any, **options: Any) -> str:
+    document, name = element.clauses
+    return f"json_extract({compiler.process(document, **options)}, '$.' || {compiler.process(name, **options)})"
+
+
+@compiles(member, "postgresql")
+def _member_in_postgres(element: member, compiler: Any, **options: Any) -> str:
+    document, name = element.clauses
+    return f"CAST({compiler.process(document, **options)} AS JSON) ->> {compiler.process(name, **options)}"
 
 
 def _unnest(name: str, columns: Sequence[Column[Any]]) -> Wanted:

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from collector.faults.cards import AREA_SILENT, AREA_UNSTABLE, COLLECTOR_ISOLATED, COLLECTOR_UNSTABLE
 from collector.faults.rules.base import Card, Finding
@@ -25,8 +26,7 @@ _CLOSE_SHARE = 0.3
 _TOWNSHIPS_AT_LEAST = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A station that is expected to speak. `township` is the area's subject, `area` its name."""
 
     subject: str
@@ -57,8 +57,7 @@ class Dark:
     is_due: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(NamedTuple):
     """A station, or a township, as one of a group. `is_fresh`: it has not been weighed in an earlier round."""
 
     since_ms: int

@@ -17,6 +17,7 @@ log = logging.getLogger("yuanjiao.faults")
 NEVER = "never_seen"
 _UNHEARD = (NEVER,)
 _WITHOUT_NEWS = (SILENT, SHAKING, NEVER)
+_NOTHING: Mapping[str, Standing] = {}
 UPLINK_HOLD = Hold(open_ms=3_600_000)
 _FAILED_HOLD = Hold(close_ms=600_000)
 _UPLINK_AT_LEAST = 3
@@ -67,9 +68,9 @@ def judge_district(scene: Scene, rules: Mapping[str, Rule]) -> dict[Key, Standin
     sheet = _Sheet()
     ready = {name: _make_ready(rule, scene, sheet) for name, rule in rules.items()}
     uplink = _judge_uplink(scene)
-    old = group_by_subject(scene.old)
+    old = group_by_station(scene.old)
     for view in with_peers(scene.views, now_ms=scene.now_ms, is_uplink_silent=uplink is not None and uplink.open):
-        _judge_station(view, ready, old.get(station_subject(view.station_id), {}), scene.now_ms, sheet)
+        _judge_station(view, ready, old.get(view.station_id, _NOTHING), scene.now_ms, sheet)
     weighed = [scene.places[view.station_id] for view in scene.views if _is_weighed(view, sheet)]
     awake = {place.township for place in weighed}
     stands = judge_areas(
@@ -89,11 +90,12 @@ def judge_district(scene: Scene, rules: Mapping[str, Rule]) -> dict[Key, Standin
     return last.stands
 
 
-def group_by_subject(stands: Mapping[Key, Standing]) -> dict[str, dict[str, Standing]]:
-    """What stands, by subject and then by rule."""
-    found: dict[str, dict[str, Standing]] = {}
-    for (subject, rule), row in stands.items():
-        found.setdefault(subject, {})[rule] = row
+def group_by_station(stands: Mapping[Key, Standing]) -> dict[int, dict[str, Standing]]:
+    """What stands of single stations, by number and then by rule."""
+    found: dict[int, dict[str, Standing]] = {}
+    for row in stands.values():
+        if row.station_id is not None:
+            found.setdefault(row.station_id, {})[row.rule] = row
     return found
 
 
@@ -132,13 +134,12 @@ def _judge_one(view: View, ready: _Ready, before: Standing | None, now_ms: int, 
         return
     if before is None and finding is None:
         return
-    subject = station_subject(view.station_id)
     sheet.put(
         advance(
             before,
             finding,
             card=rule,
-            subject=subject,
+            subject=station_subject(view.station_id),
             station_id=view.station_id,
             hold=ready.hold,
             now_ms=now_ms,

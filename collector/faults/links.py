@@ -6,7 +6,8 @@ leaves the ring. Only a station whose link has changed lately is remembered at a
 ring is moved on when it is read.
 """
 
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from collector.faults.rules.base import Link
 
@@ -16,8 +17,7 @@ _WEIGHTS = tuple(0.8 + 0.02 * place for place in range(LOOKS))
 _LOST_PERIODS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(NamedTuple):
     """One link. `ring` as it was at the look number `look`, its lowest bit the newest; `lost` or not since then."""
 
     station_id: int
@@ -55,5 +55,11 @@ def weigh(track: Track, *, look: int, first_look: int) -> Link | None:
     ring = move_on(track, look=look, first_look=first_look)
     if not ring:
         return None
+    return Link(_percent(ring), track.cuts, track.since_ms)
+
+
+@lru_cache(maxsize=4096)
+def _percent(ring: int) -> float:
+    """Many links are cut by one cause, and then their rings are alike."""
     weight = sum(_WEIGHTS[LOOKS - 1 - place] for place in range(LOOKS) if ring >> place & 1)
-    return Link(round(100 * weight / LOOKS, 1), track.cuts, track.since_ms)
+    return round(100 * weight / LOOKS, 1)

@@ -31,7 +31,7 @@ async def look_back(connection: Connection, district_id: int, *, now_ms: int, zo
         months.append(previous_month(months[-1]))
     near = sorted(months)[-2:]
     states = await stations.list_states(connection, district_id)
-    before = await queries.list_pasts(connection, district_id)
+    before = await queries.list_pasts(connection, district_id, states)
     used = await usage.list_last_used(connection, district_id, months)
     plays = await usage.count_plays(connection, district_id, months=near, since_ms=now_ms - _WEEK_MS)
     lost = await usage.count_lost(connection, district_id, near)

@@ -1,16 +1,17 @@
 """Every SQL statement of findings, of what rules remember, and of reported outages."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from collector.db.dialect import Hot, insert
+from collector.db.dialect import Change, Find, Hot, Wanted, insert, read_json
 from collector.db.numbers import next_number
 from collector.faults.links import Track
 from collector.faults.models import arrivals, findings, outages, pasts, tracks
@@ -65,25 +66,39 @@ async def list_held(connection: AsyncConnection, district_id: int) -> list[tuple
     return [(rule, found_ms) for rule, found_ms in await connection.execute(statement)]
 
 
-async def list_findings(
-    connection: AsyncConnection, district_id: int, *, station_id: int | None = None, open_only: bool = False
+async def list_findings(connection: AsyncConnection, district_id: int) -> dict[Key, Standing]:
+    """What stands now, what is still held back included, in the order in which it began."""
+    return _by_key(await _ALL.run(connection, [(district_id,)]))
+
+
+async def list_for_tickets(
+    connection: AsyncConnection, district_id: int, subjects: Collection[str]
 ) -> dict[Key, Standing]:
-    """What stands now, what is still held back included unless `open_only`."""
-    each = findings.c
-    statement = select(*(each[name] for name in Standing.__slots__)).where(each.district_id == district_id)
-    if station_id is not None:
-        statement = statement.where(each.station_id == station_id)
-    if open_only:
-        statement = statement.where(each.open)
-    rows = [_standing(row) for row in await connection.execute(statement.order_by(each.since_ms))]
-    return {row.key: row for row in rows}
+    """What may want a ticket now, symptoms of something larger left out, and all that stands of these subjects."""
+    alone = await _ALONE.run(connection, [(district_id,)])
+    theirs = await _OF_SUBJECTS.run(connection, [(district_id, subject) for subject in subjects])
+    return _by_key([*alone, *theirs])
 
 
-async def put_findings(connection: AsyncConnection, district_id: int, rows: Iterable[Standing]) -> None:
-    """Insert or overwrite."""
+async def put_findings(
+    connection: AsyncConnection, district_id: int, old: Mapping[Key, Standing], new: Mapping[Key, Standing]
+) -> None:
+    """Keep what stands `new`. Where what is seen is as it was in `old`, only its course is written."""
+    fresh: list[Standing] = []
+    moved: list[Standing] = []
+    for key, row in new.items():
+        before = old.get(key)
+        if before is None or _seen(before) != _seen(row):
+            fresh.append(row)
+        elif before != row:
+            moved.append(row)
+    await _MOVE_FINDING.run(
+        connection,
+        [(district_id, row.subject, row.rule, row.clear_since_ms, row.open, row.symptom_of) for row in moved],
+    )
     await _PUT_FINDING.run(
         connection,
-        [{"district_id": district_id, **_plain(row), "facts": json.dumps(row.facts)} for row in rows],
+        [{"district_id": district_id, **row._asdict(), "facts": json.dumps(row.facts)} for row in fresh],
     )
 
 
@@ -94,10 +109,12 @@ async def end_findings(connection: AsyncConnection, district_id: int, keys: Iter
         await connection.execute(delete(findings).where(findings.c.district_id == district_id, mine))
 
 
-async def list_arrivals(connection: AsyncConnection, district_id: int) -> dict[int, Arrivals]:
-    each = arrivals.c
-    statement = select(each.station_id, each.last_ms, each.gaps).where(each.district_id == district_id)
-    return {row[0]: Arrivals(row[0], row[1], tuple(row[2])) for row in await connection.execute(statement)}
+async def list_arrivals(
+    connection: AsyncConnection, district_id: int, stations: Collection[int]
+) -> dict[int, Arrivals]:
+    """What is remembered of these stations' courseware."""
+    rows = await _ARRIVALS.run(connection, [(district_id,)])
+    return {row[0]: Arrivals(row[0], row[1], tuple(read_json(row[2]))) for row in rows if row[0] in stations}
 
 
 async def put_arrivals(connection: AsyncConnection, district_id: int, rows: Sequence[Arrivals]) -> None:
@@ -114,13 +131,13 @@ async def put_arrivals(connection: AsyncConnection, district_id: int, rows: Sequ
 
 async def list_tracks(connection: AsyncConnection, district_id: int) -> dict[int, Track]:
     """Links that have changed lately, by station."""
-    statement = select(*(tracks.c[name] for name in Track.__slots__)).where(tracks.c.district_id == district_id)
-    return {row[0]: Track(*row) for row in await connection.execute(statement)}
+    rows = await _TRACKS.run(connection, [(district_id,)])
+    return {row[0]: Track(row[0], bool(row[1]), *row[2:]) for row in rows}
 
 
 async def put_tracks(connection: AsyncConnection, district_id: int, rows: Sequence[Track]) -> None:
     """Insert or overwrite."""
-    await _PUT_TRACK.run(connection, [{"district_id": district_id, **_plain(row)} for row in rows])
+    await _PUT_TRACK.run(connection, [{"district_id": district_id, **row._asdict()} for row in rows])
 
 
 async def drop_tracks(connection: AsyncConnection, district_id: int, stations: Sequence[int]) -> None:
@@ -144,20 +161,19 @@ async def sum_absent(connection: AsyncConnection, district_id: int, *, now_ms: i
     return {station_id: int(ms) for station_id, ms in await connection.execute(statement)}
 
 
-async def list_pasts(connection: AsyncConnection, district_id: int) -> dict[int, Past]:
-    """What the books said of each station when they were last looked up."""
-    statement = select(pasts.c.station_id, *(pasts.c[name] for name in Past.__slots__))
-    rows = await connection.execute(statement.where(pasts.c.district_id == district_id))
-    return {row[0]: replace(Past(*row[1:]), missing=tuple(row[6])) for row in rows}
+async def list_pasts(connection: AsyncConnection, district_id: int, stations: Collection[int]) -> dict[int, Past]:
+    """What the books said of each of these stations when they were last looked up."""
+    rows = await _PASTS.run(connection, [(district_id,)])
+    return {row[0]: Past(*row[1:])._replace(missing=tuple(read_json(row[6]))) for row in rows if row[0] in stations}
 
 
 async def put_pasts(connection: AsyncConnection, district_id: int, rows: Mapping[int, Past]) -> None:
     """Insert or overwrite, by station."""
     if not rows:
         return
-    values = [{"district_id": district_id, "station_id": key, **_plain(row)} for key, row in rows.items()]
+    values = [{"district_id": district_id, "station_id": key, **row._asdict()} for key, row in rows.items()]
     statement = insert(connection, pasts)
-    changes = {name: statement.excluded[name] for name in Past.__slots__}
+    changes = {name: statement.excluded[name] for name in Past._fields}
     key = [pasts.c.district_id, pasts.c.station_id]
     await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), values)
 
@@ -244,21 +260,51 @@ def _upsert(connection: AsyncConnection, table: Table, record: type[Any], key: S
     statement = insert(connection, table)
     return statement.on_conflict_do_update(
         index_elements=[table.c.district_id, *(table.c[name] for name in key)],
-        set_={name: statement.excluded[name] for name in record.__slots__ if name not in key},
+        set_={name: statement.excluded[name] for name in record._fields if name not in key},
     )
 
 
+def _move_finding(wanted: Wanted) -> Any:
+    each = findings.c
+    mine = (each[name] == wanted[name] for name in ("district_id", "subject", "rule"))
+    return (
+        update(findings).where(*mine).values({name: wanted[name] for name in ("clear_since_ms", "open", "symptom_of")})
+    )
+
+
+def _of(wanted: Wanted, table: Table, names: Iterable[str]) -> Any:
+    """These columns of all rows of a district."""
+    return select(*(table.c[name] for name in names)).where(table.c.district_id == wanted["district_id"])
+
+
+def _of_subjects(wanted: Wanted) -> Any:
+    return _of(wanted, findings, Standing._fields).where(findings.c.subject == wanted["subject"])
+
+
+def _alone(wanted: Wanted) -> Any:
+    return _of(wanted, findings, Standing._fields).where(findings.c.open, findings.c.symptom_of.is_(None))
+
+
+_KEY = [findings.c.district_id, findings.c.subject, findings.c.rule]
 _PUT_FINDING = Hot(_put_finding)
 _PUT_TRACK = Hot(_put_track)
+_MOVE_FINDING = Change([*_KEY, findings.c.clear_since_ms, findings.c.open, findings.c.symptom_of], _move_finding)
+_ALL = Find(_KEY[:1], lambda wanted: _of(wanted, findings, Standing._fields))
+_ALONE = Find(_KEY[:1], _alone)
+_OF_SUBJECTS = Find(_KEY[:2], _of_subjects)
+_TRACKS = Find([tracks.c.district_id], lambda wanted: _of(wanted, tracks, Track._fields))
+_ARRIVALS = Find([arrivals.c.district_id], lambda wanted: _of(wanted, arrivals, ("station_id", "last_ms", "gaps")))
+_PASTS = Find([pasts.c.district_id], lambda wanted: _of(wanted, pasts, ("station_id", *Past._fields)))
+_seen = attrgetter("since_ms", "found_ms", "category", "severity", "facts")
 
 
-def _plain(record: Any) -> dict[str, Any]:
-    """Column values of a record, not copied deeply as `asdict` would."""
-    return {name: getattr(record, name) for name in record.__slots__}
+def _by_key(rows: Iterable[Any]) -> dict[Key, Standing]:
+    """Rows of the columns of Standing, as the driver gives them."""
+    stands = sorted(map(_standing, rows), key=attrgetter("since_ms"))
+    return {row.key: row for row in stands}
 
 
 def _standing(row: Any) -> Standing:
-    """A row of the columns of Standing, in its order. Written out: a whole province may stand here."""
     subject, rule, station_id, since_ms, found_ms, clear_since_ms, is_open, category, severity, symptom_of, facts = row
     return Standing(
         subject,
@@ -267,9 +313,9 @@ def _standing(row: Any) -> Standing:
         since_ms,
         found_ms,
         clear_since_ms,
-        is_open,
+        bool(is_open),
         _CATEGORIES[category],
         _SEVERITIES[severity],
         symptom_of,
-        facts,
+        read_json(facts),
     )

@@ -7,7 +7,7 @@ be read is left out.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -17,7 +17,6 @@ from shared.wire.states import State
 
 _OK = "ok"
 _FAILED = "failed"
-_HOURS = '"open_hours"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +77,11 @@ def read_told(text: str) -> Told:
     )
 
 
-def read_hours(text: str) -> Sequence[str]:
-    """Only the opening hours: of a station long silent nothing else is of use."""
-    if _HOURS not in text:
-        return ()
-    try:
-        return _Hours.model_validate_json(text).open_hours
-    except ValidationError:
-        return _read_pieces(text).hours
-
-
-class _Hours(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    open_hours: tuple[str, ...] = ()
+@lru_cache(maxsize=1024)
+def read_hours(text: str | None) -> Sequence[str]:
+    """The opening hours alone, from their JSON text: of a station long silent nothing else is of use."""
+    hours: Any = json.loads(text or "[]")
+    return tuple(map(str, hours)) if isinstance(hours, list) else ()
 
 
 @cache

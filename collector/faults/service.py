@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
+from uuid import UUID
 
 from collector.areas import queries as areas
 from collector.areas.calendar import Calendar, make_calendar
@@ -12,7 +14,8 @@ from collector.db.engine import Connection
 from collector.faults import links, queries, rules
 from collector.faults.areas import Place
 from collector.faults.cards import AREA_CARDS
-from collector.faults.judging import Scene, group_by_subject, judge_district
+from collector.faults.circles import unsearched
+from collector.faults.judging import Scene, group_by_station, judge_district
 from collector.faults.links import Track
 from collector.faults.outages import Excuses, load_excuses
 from collector.faults.reading import Told, read_hours, read_told
@@ -20,11 +23,13 @@ from collector.faults.rules.base import Card, Past, Rule, Suspicion, View
 from collector.faults.standing import Change, Key, Standing, area_subject, list_differences, station_subject
 from collector.faults.views import Centre, Known, make_unheard_view, make_view, note_arrival
 from collector.stations import queries as stations
-from collector.stations.queries import Station, StationState
+from collector.stations.queries import Post, Pulse
 from collector.timeline import service as timeline
 from collector.timeline.presence import Ear, Sight
 from shared.discover import discover
 
+_NONE: frozenset[str] = frozenset()
+_UNTOLD = Told()
 _SUSPECT_MS = 8 * 86_400_000
 """Longer than any rule looks back."""
 
@@ -56,66 +61,61 @@ async def judge(
     `ready_since_ms` is when this centre's intake became healthy: our own downtime accuses nobody. `patience`
     shortens the waits of the rules.
     """
-    centre = Centre(ready_since_ms=ready_since_ms, period_s=period_s, grace_s=grace_s)
-    ear = await timeline.listen(connection, district_id, **centre, now_ms=now_ms)
-    books = await _open_books(connection, district_id, ear)
-    sights = [_see(each, books, centre) for each in books.stations]
-    views = [each.view for each in sights]
-    new = judge_district(
-        Scene(
-            views=views,
-            places={each.station_id: _place(each) for each in books.stations},
-            old=books.old,
-            district=await _district_subject(connection, district_id),
-            limits=books.limits,
-            period_s=period_s,
-            patience=patience,
-            grace_s=grace_s,
-            now_ms=now_ms,
-        ),
-        list_rules(),
-    )
-    await queries.put_findings(connection, district_id, (row for key, row in new.items() if books.old.get(key) != row))
-    await queries.end_findings(connection, district_id, books.old.keys() - new.keys())
-    await _remember(connection, district_id, sights, books)
-    return list_differences(books.old, new)
+    with unsearched():
+        centre = Centre(ready_since_ms=ready_since_ms, period_s=period_s, grace_s=grace_s)
+        ear = await timeline.listen(connection, district_id, **centre, now_ms=now_ms)
+        books = await _open_books(connection, district_id, ear)
+        seen = [_see(each, books, centre) for each in books.posts]
+        new = judge_district(
+            Scene(
+                views=[each.view for each in seen],
+                places=await _list_places(connection, district_id, books.posts),
+                old=books.old,
+                district=await _district_subject(connection, district_id),
+                limits=books.limits,
+                period_s=period_s,
+                patience=patience,
+                grace_s=grace_s,
+                now_ms=now_ms,
+            ),
+            list_rules(),
+        )
+        await queries.put_findings(connection, district_id, books.old, new)
+        await queries.end_findings(connection, district_id, books.old.keys() - new.keys())
+        await _remember(connection, district_id, seen, books)
+        return list_differences(books.old, new)
 
 
 @dataclass(frozen=True, slots=True)
 class _Books:
-    """Everything the tables say of a district before a round. Mappings are by station."""
+    """Everything the tables say of a district before a round; mappings are by station.
+
+    `look` is the number of this look at the links, `first_look` of the first since the centre hears.
+    """
 
     ear: Ear
     clock: OpeningClock
-    stations: Sequence[Station]
-    states: Mapping[int, StationState]
+    posts: Sequence[Post]
+    pulses: Mapping[int, Pulse]
     excuses: Excuses
     old: Mapping[Key, Standing]
-    rules_of: Mapping[str, Mapping[str, Standing]]
+    open_rules: Mapping[int, frozenset[str]]
     arrivals: Mapping[int, queries.Arrivals]
     suspicions: Mapping[int, Suspicion]
     tracks: Mapping[int, Track]
     pasts: Mapping[int, Past]
     limits: Mapping[str, Mapping[str, object]]
-
-    @property
-    def look(self) -> int:
-        """The number of this look at the links."""
-        return self.ear.now_ms // self.ear.period_ms
-
-    @property
-    def first_look(self) -> int:
-        return self.ear.ready_since_ms // self.ear.period_ms
+    look: int
+    first_look: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     """One station in this round: its view, its hours and its link."""
 
     view: View
     hours: Sequence[str]
     told: Told | None
-    state: StationState | None
+    pulse: Pulse | None
     track: Track | None
 
 
@@ -124,20 +124,27 @@ async def _open_books(connection: Connection, district_id: int, ear: Ear) -> _Bo
     settings = {} if district is None else district.settings
     own = settings.get("rules")
     old = await queries.list_findings(connection, district_id)
-    register = await stations.list_stations(connection, district_id)
+    fresh_ms = ear.now_ms - ear.period_ms - ear.grace_ms
+    pulses = await stations.list_pulses(connection, district_id, fresh_ms=fresh_ms)
+    heard = {number for number, each in pulses.items() if each.heartbeat is not None}
     return _Books(
         ear=ear,
         clock=OpeningClock(_calendar(settings), ear.now_ms),
-        stations=[each for each in register if each.enrolled_ms is not None],
-        states=await stations.list_states(connection, district_id),
+        posts=await stations.list_posts(connection, district_id),
+        pulses=pulses,
         excuses=await load_excuses(connection, district_id, now_ms=ear.now_ms),
         old=old,
-        rules_of=group_by_subject(old),
-        arrivals=await queries.list_arrivals(connection, district_id),
+        open_rules={
+            number: frozenset(name for name, row in rows.items() if row.open)
+            for number, rows in group_by_station(old).items()
+        },
+        arrivals=await queries.list_arrivals(connection, district_id, heard),
         suspicions=await queries.list_suspicions(connection, district_id, since_ms=ear.now_ms - _SUSPECT_MS),
         tracks=await queries.list_tracks(connection, district_id),
-        pasts=await queries.list_pasts(connection, district_id),
+        pasts=await queries.list_pasts(connection, district_id, heard),
         limits=own if isinstance(own, dict) else {},
+        look=ear.now_ms // ear.period_ms,
+        first_look=ear.ready_since_ms // ear.period_ms,
     )
 
 
@@ -145,20 +152,18 @@ def _calendar(settings: Mapping[str, object]) -> Calendar:
     return make_calendar(settings)
 
 
-def _see(station: Station, books: _Books, centre: Centre) -> _Seen:
-    """One station as it is now. Of one long silent only the opening hours are read."""
-    number = station.station_id
-    old = books.rules_of.get(station_subject(number), {})
-    open_rules = frozenset(name for name, row in old.items() if row.open)
-    state = books.states.get(number)
-    if state is None:
+def _see(post: Post, books: _Books, centre: Centre) -> _Seen:
+    """One station as it is now. Of one long silent only the opening hours are known."""
+    number = post.station_id
+    open_rules = books.open_rules.get(number, _NONE)
+    pulse = books.pulses.get(number)
+    if pulse is None:
         known = Known(_expect(books, number, ()), open_rules)
-        return _Seen(make_unheard_view(station, known, **centre), (), None, None, None)
-    patience_ms = books.ear.period_ms + books.ear.grace_ms
-    told = read_told(state.heartbeat) if books.ear.now_ms < state.received_ms + patience_ms else None
-    hours = read_hours(state.heartbeat) if told is None else told.hours
+        return _Seen(make_unheard_view(post, known, **centre), (), None, None, None)
+    told = None if pulse.heartbeat is None else read_told(pulse.heartbeat)
+    hours = read_hours(pulse.hours) if told is None else told.hours
     expected = _expect(books, number, hours)
-    track = _track(state, expected, books)
+    track = _track(pulse, expected, books)
     known = Known(
         expected=expected,
         open_rules=open_rules,
@@ -167,7 +172,7 @@ def _see(station: Station, books: _Books, centre: Centre) -> _Seen:
         link=None if track is None else links.weigh(track, look=books.look, first_look=books.first_look),
         past=books.pasts.get(number),
     )
-    return _Seen(make_view(station, state, told or Told(), known, **centre), hours, told, state, track)
+    return _Seen(make_view(pulse, told or _UNTOLD, known, **centre), hours, told, pulse, track)
 
 
 def _expect(books: _Books, station_id: int, hours: Sequence[str]) -> Expected:
@@ -179,15 +184,15 @@ def _expect(books: _Books, station_id: int, hours: Sequence[str]) -> Expected:
     return expected if ended_ms is None or ended_ms <= expected.since_ms else Expected(expected.is_on, ended_ms)
 
 
-def _track(state: StationState, expected: Expected, books: _Books) -> Track | None:
+def _track(pulse: Pulse, expected: Expected, books: _Books) -> Track | None:
     """What is known of a link after this look. While a station is not expected on, nothing is looked at."""
-    ear, before = books.ear, books.tracks.get(state.station_id)
+    ear, before = books.ear, books.tracks.get(pulse.station_id)
     if not expected.is_on:
         return before
     from_ms = max(ear.ready_since_ms, expected.since_ms)
-    lost = links.is_lost(state.received_ms, from_ms=from_ms, period_ms=ear.period_ms, now_ms=ear.now_ms)
+    lost = links.is_lost(pulse.received_ms, from_ms=from_ms, period_ms=ear.period_ms, now_ms=ear.now_ms)
     return links.note(
-        before, state.station_id, lost=lost, look=books.look, first_look=books.first_look, now_ms=ear.now_ms
+        before, pulse.station_id, lost=lost, look=books.look, first_look=books.first_look, now_ms=ear.now_ms
     )
 
 
@@ -202,9 +207,9 @@ async def _remember(connection: Connection, district_id: int, seen: Sequence[_Se
     await queries.drop_tracks(connection, district_id, gone)
     await timeline.keep(connection, district_id, _list_sights(seen, books), books.ear)
     alive = {
-        each.state.station_id: (each.state.stream, each.state.received_ms - each.state.mono_ms)
+        each.pulse.station_id: (each.pulse.stream.hex(), each.pulse.received_ms - each.pulse.mono_ms)
         for each in seen
-        if each.state is not None and each.told is not None and each.told.waiting == 0
+        if each.pulse is not None and each.told is not None and each.told.waiting == 0
     }
     await timeline.judge_returned(connection, district_id, alive, now_ms=books.ear.now_ms)
 
@@ -219,8 +224,18 @@ def _list_sights(seen: Sequence[_Seen], books: _Books) -> Iterator[Sight]:
         yield Sight(view.station_id, view.received_ms, view.expected_on, view.expected_since_ms, in_gap)
 
 
-def _place(station: Station) -> Place:
-    return Place(station_subject(station.station_id), area_subject(station.township_id), station.township)
+async def _list_places(connection: Connection, district_id: int, posts: Sequence[Post]) -> dict[int, Place]:
+    """Where every station is, by its number."""
+    townships = {
+        area_subject(each.area_id): each.short
+        for each in await areas.list_areas(connection, district_id, kind=AreaKind.TOWNSHIP)
+    }
+    subjects = {each: area_subject(UUID(each)) for each in {post.township_id for post in posts}}
+    places: dict[int, Place] = {}
+    for post in posts:
+        township = subjects[post.township_id]
+        places[post.station_id] = Place(station_subject(post.station_id), township, townships.get(township, ""))
+    return places
 
 
 async def _district_subject(connection: Connection, district_id: int) -> str | None:

@@ -1,9 +1,9 @@
 """A finding that stands, and how long one must last before it opens and be gone before it closes. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from collector.faults.rules.base import Card, Category, Finding, Rule, Severity
 
@@ -11,8 +11,7 @@ Key = tuple[str, str]
 """Subject and rule: there is at most one finding of each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """One row of findings. Not `open` yet: seen, but still held back. See `collector.faults.models`."""
 
     subject: str
@@ -32,20 +31,8 @@ class Standing:
         return (self.subject, self.rule)
 
     def under(self, subject: str | None) -> "Standing":
-        """The same as a symptom of what stands at `subject`. Written out: a whole province may fall silent at once."""
-        return Standing(
-            self.subject,
-            self.rule,
-            self.station_id,
-            self.since_ms,
-            self.found_ms,
-            self.clear_since_ms,
-            self.open,
-            self.category,
-            self.severity,
-            subject,
-            self.facts,
-        )
+        """The same as a symptom of what stands at `subject`."""
+        return self._replace(symptom_of=subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +113,7 @@ def _fade(old: Standing | None, hold: Hold, now_ms: int) -> Standing | None:
     clear_since_ms = now_ms if old.clear_since_ms is None else old.clear_since_ms
     if now_ms - clear_since_ms >= hold.close_ms:
         return None
-    return replace(old, clear_since_ms=clear_since_ms)
+    return old._replace(clear_since_ms=clear_since_ms)
 
 
 def list_differences(old: Mapping[Key, Standing], new: Mapping[Key, Standing]) -> list[Change]:

@@ -5,15 +5,14 @@ here, so history never opens a ticket.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from statistics import median
-from typing import TypedDict, Unpack
+from typing import NamedTuple, TypedDict, Unpack
 
 from collector.areas.opening import Expected
 from collector.faults.queries import Arrivals
 from collector.faults.reading import Told
 from collector.faults.rules.base import Link, Past, Peers, Suspicion, View
-from collector.stations.queries import Station, StationState
+from collector.stations.queries import Post, Pulse
 from shared.wire.states import CoursewareState, State
 
 _BATCH_MS = 6 * 3_600_000
@@ -31,8 +30,7 @@ class Centre(TypedDict):
     grace_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What the centre keeps of one station beside its newest heartbeat."""
 
     expected: Expected
@@ -43,19 +41,17 @@ class Known:
     past: Past | None = None
 
 
-def make_view(station: Station, state: StationState, told: Told, known: Known, **centre: Unpack[Centre]) -> View:
+def make_view(pulse: Pulse, told: Told, known: Known, **centre: Unpack[Centre]) -> View:
     """The view of one station, without its peers. `told` is what its heartbeat tells."""
     gaps = () if known.arrivals is None else known.arrivals.gaps
     return View(
-        station_id=station.station_id,
-        title=station.title,
-        township=station.township,
-        received_ms=state.received_ms,
-        first_received_ms=state.first_received_ms,
-        wall_ms=state.wall_ms,
+        station_id=pulse.station_id,
+        received_ms=pulse.received_ms,
+        first_received_ms=pulse.first_received_ms,
+        wall_ms=pulse.wall_ms,
         expected_on=known.expected.is_on,
         expected_since_ms=known.expected.since_ms,
-        last_file_ms=_last_file(state, told.states, known.arrivals),
+        last_file_ms=_last_file(pulse, told.states, known.arrivals),
         median_gap_ms=round(median(gaps)) if len(gaps) >= _GAPS_NEEDED else None,
         failing=told.failing,
         waiting=told.waiting,
@@ -70,16 +66,13 @@ def make_view(station: Station, state: StationState, told: Told, known: Known, *
     )
 
 
-def make_unheard_view(station: Station, known: Known, **centre: Unpack[Centre]) -> View:
+def make_unheard_view(post: Post, known: Known, **centre: Unpack[Centre]) -> View:
     """The view of a station that has been enrolled and has never spoken since."""
-    enrolled_ms = station.enrolled_ms or 0
     return View(
-        station_id=station.station_id,
-        title=station.title,
-        township=station.township,
-        received_ms=enrolled_ms,
-        first_received_ms=enrolled_ms,
-        wall_ms=enrolled_ms,
+        station_id=post.station_id,
+        received_ms=post.enrolled_ms,
+        first_received_ms=post.enrolled_ms,
+        wall_ms=post.enrolled_ms,
         expected_on=known.expected.is_on,
         expected_since_ms=known.expected.since_ms,
         is_heard=False,
@@ -95,9 +88,7 @@ def with_peers(views: Sequence[View], *, now_ms: int, is_uplink_silent: bool) ->
         return list(views)
     shares = {is_recent: Peers((received - is_recent) / (total - 1)) for is_recent in (False, True)}
     # Only a station that looks at courseware is compared; the others need no copy.
-    return [
-        view if view.courseware is None else replace(view, peers=shares[_is_recent(view, now_ms)]) for view in views
-    ]
+    return [view if view.courseware is None else view.but(peers=shares[_is_recent(view, now_ms)]) for view in views]
 
 
 def count_received(views: Sequence[View], *, now_ms: int) -> tuple[int, int]:
@@ -119,17 +110,17 @@ def note_arrival(view: View, before: Arrivals | None) -> Arrivals | None:
     return Arrivals(view.station_id, last_ms, (*before.gaps, gap_ms)[-_GAPS_KEPT:])
 
 
-def _last_file(state: StationState, states: Mapping[str, State], arrivals: Arrivals | None) -> int | None:
+def _last_file(pulse: Pulse, states: Mapping[str, State], arrivals: Arrivals | None) -> int | None:
     """When the newest file came by the centre's clock: by the monotonic clock within one boot, else by the wall's."""
     courseware = states.get("courseware")
     known = None if arrivals is None else arrivals.last_ms
     if not isinstance(courseware, CoursewareState) or courseware.last_received_ms is None:
         return known
     if courseware.last_received_mono is not None:
-        told = state.received_ms - (state.mono_ms - courseware.last_received_mono)
+        told = pulse.received_ms - (pulse.mono_ms - courseware.last_received_mono)
     else:
-        told = courseware.last_received_ms + state.received_ms - state.wall_ms
-    return max(min(told, state.received_ms), known or 0)
+        told = courseware.last_received_ms + pulse.received_ms - pulse.wall_ms
+    return max(min(told, pulse.received_ms), known or 0)
 
 
 def _is_recent(view: View, now_ms: int) -> bool:

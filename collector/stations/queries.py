@@ -1,17 +1,33 @@
 """Every SQL statement of the station register, keys, codes and state rows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, case, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    Table,
+    case,
+    cast,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.areas.models import areas
+from collector.db import dialect
 from collector.db.numbers import next_number
 from collector.errors import NotFoundError
 from collector.stations.models import enrolment_codes, station_keys, station_states, stations
 
+_AT_ONCE = 500
 ROTATE_MS = 365 * 86_400_000
 """After this time a station is asked for a new key."""
 
@@ -58,6 +74,30 @@ class StationState:
     held_ms: int | None = None
 
 
+class Post(NamedTuple):
+    """An enrolled station as every tick needs it: where, the township's id as text, and since when."""
+
+    station_id: int
+    township_id: str
+    enrolled_ms: int
+
+
+class Pulse(NamedTuple):
+    """The newest picture of a station as every tick needs it.
+
+    `heartbeat` only of one heard lately, of the others only their opening hours as JSON text.
+    """
+
+    station_id: int
+    stream: bytes
+    mono_ms: int
+    wall_ms: int
+    received_ms: int
+    first_received_ms: int
+    heartbeat: str | None = None
+    hours: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """An enrolment code as stored: only the hash of its secret."""
@@ -88,6 +128,27 @@ async def list_stations(connection: AsyncConnection, district_id: int) -> list[S
     statement = _stations().where(stations.c.district_id == district_id, stations.c.retired_ms.is_(None))
     rows = await connection.execute(statement.order_by("township_sort", "area_sort", stations.c.station_id))
     return [Station(*row[:10]) for row in rows]
+
+
+async def list_some(connection: AsyncConnection, district_id: int, numbers: Iterable[int]) -> list[Station]:
+    """These stations, in no certain order."""
+    found: list[Station] = []
+    wanted = sorted(numbers)
+    for start in range(0, len(wanted), _AT_ONCE):
+        mine = stations.c.station_id.in_(wanted[start : start + _AT_ONCE])
+        rows = await connection.execute(_stations().where(stations.c.district_id == district_id, mine))
+        found += [Station(*row[:10]) for row in rows]
+    return found
+
+
+async def list_posts(connection: AsyncConnection, district_id: int) -> list[Post]:
+    """Every enrolled station in use."""
+    return [Post(*row) for row in await _POSTS.run(connection, [(district_id,)])]
+
+
+async def list_pulses(connection: AsyncConnection, district_id: int, *, fresh_ms: int) -> dict[int, Pulse]:
+    """Of every station that has ever been heard, with the heartbeats that came after `fresh_ms`; by number."""
+    return {row[0]: Pulse(*row) for row in await _PULSES.run(connection, [(district_id, fresh_ms)])}
 
 
 async def get_station(connection: AsyncConnection, district_id: int, station_id: int) -> Station | None:
@@ -295,6 +356,32 @@ def _stations() -> Select[Any]:
             isouter=True,
         )
     )
+
+
+def _select_posts(wanted: dialect.Wanted) -> Select[Any]:
+    township_id = case((areas.c.kind == literal_column("'township'"), areas.c.area_id), else_=areas.c.parent_id)
+    here = (areas.c.district_id == stations.c.district_id) & (areas.c.area_id == stations.c.area_id)
+    return (
+        select(stations.c.station_id, cast(township_id, String), stations.c.enrolled_ms)
+        .join(areas, here)
+        .where(stations.c.district_id == wanted["district_id"])
+        .where(stations.c.retired_ms.is_(None), stations.c.enrolled_ms.is_not(None))
+    )
+
+
+def _select_pulses(wanted: dialect.Wanted) -> Select[Any]:
+    state = station_states.c
+    is_fresh = state.received_ms > wanted["received_ms"]
+    columns = (state.station_id, state.stream, state.mono_ms, state.wall_ms, state.received_ms, state.first_received_ms)
+    heartbeat, hours = (
+        case((is_fresh, state.heartbeat)),
+        dialect.member(state.heartbeat, literal_column("'open_hours'")),
+    )
+    return select(*columns, heartbeat, case((~is_fresh, hours))).where(state.district_id == wanted["district_id"])
+
+
+_POSTS = dialect.Find([stations.c.district_id], _select_posts)
+_PULSES = dialect.Find([station_states.c.district_id, station_states.c.received_ms], _select_pulses)
 
 
 def _states() -> Select[Any]:

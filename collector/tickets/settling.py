@@ -61,8 +61,9 @@ async def settle(
     connection: Connection, district_id: int, *, period_s: int, now_ms: int, zone: ZoneInfo = BEIJING
 ) -> list[Ticket]:
     """Open, reopen, verify, close and escalate the tickets of a district. Returns those that changed."""
-    standing = await faults.list_findings(connection, district_id)
     present = await queries.list_open(connection, district_id)
+    subjects = {_subject_of(ticket) for ticket in present.values()}
+    standing = await faults.list_for_tickets(connection, district_id, subjects)
     this = _Round(
         pace=await load_pace(connection, district_id, zone=zone),
         verify_ms=max(2 * period_s * 1000, _VERIFY_AT_LEAST_MS),
@@ -76,7 +77,7 @@ async def settle(
     due = [row for key, row in found.items() if key not in present and row.symptom_of is None]
     missing = [row for row in due if row.station_id not in excused]
     if missing:
-        desk = await _load_desk(connection, district_id, this)
+        desk = await _load_desk(connection, district_id, missing, this)
         changed += [await _open(connection, district_id, row, desk, this) for row in missing]
     open_ids = {ticket.ticket_id for ticket in present.values()}
     for key, ticket in present.items():
@@ -95,6 +96,10 @@ async def settle(
 def key_of(row: Standing) -> str:
     """The key under which at most one ticket is open."""
     return f"{row.rule}:{row.subject}"
+
+
+def _subject_of(ticket: Ticket) -> str:
+    return ticket.dedup_key.partition(":")[2]
 
 
 async def _open(connection: Connection, district_id: int, row: Standing, desk: _Desk, this: _Round) -> Ticket | None:
@@ -258,14 +263,14 @@ async def _move(
     return changed
 
 
-async def _load_desk(connection: Connection, district_id: int, this: _Round) -> _Desk:
+async def _load_desk(connection: Connection, district_id: int, missing: Sequence[Standing], this: _Round) -> _Desk:
     places: dict[str, tuple[Where, UUID | None, str]] = {"": (Where(None, None), None, "")}
-    for area in await areas.list_areas(connection, district_id):
-        if area.kind is AreaKind.TOWNSHIP:
-            places[area_subject(area.area_id)] = (Where(None, area.area_id), area.area_id, area.name)
-        elif area.kind is AreaKind.DISTRICT:
-            places[""] = places[area_subject(area.area_id)] = (Where(None, None), area.area_id, area.name)
-    for each in await stations.list_stations(connection, district_id):
+    for area in await areas.list_areas(connection, district_id, kind=AreaKind.TOWNSHIP):
+        places[area_subject(area.area_id)] = (Where(None, area.area_id), area.area_id, area.name)
+    for area in await areas.list_areas(connection, district_id, kind=AreaKind.DISTRICT):
+        places[""] = places[area_subject(area.area_id)] = (Where(None, None), area.area_id, area.name)
+    numbers = {row.station_id for row in missing if row.station_id is not None}
+    for each in await stations.list_some(connection, district_id, numbers):
         where = Where(each.station_id, each.township_id)
         places[station_subject(each.station_id)] = (where, each.township_id, each.title)
     return _Desk(

@@ -6,8 +6,9 @@ boots tell whether the PC was off, or only the link was cut.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Presence(StrEnum):
@@ -22,8 +23,7 @@ class Presence(StrEnum):
 SILENT = frozenset({Presence.DOWN, Presence.UNKNOWN})
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """One piece of a time line. `to_ms` None: it lasts."""
 
     station_id: int
@@ -33,8 +33,7 @@ class Stretch:
     checked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """A station as the tick sees it: last heard at `received_ms`; expected on or not since `expected_since_ms`.
 
     `in_gap`: from when it was expected on, or not, while the centre was deaf; empty when it was not deaf.
@@ -99,7 +98,7 @@ def _lay(sight: Sight, before: Stretch | None, steps: Sequence[Step], now_ms: in
     for presence, since_ms in steps:
         floor_ms = min(max(since_ms, floor_ms), now_ms)
         if laid:
-            laid[-1] = replace(laid[-1], to_ms=floor_ms)
+            laid[-1] = laid[-1]._replace(to_ms=floor_ms)
         laid.append(Stretch(sight.station_id, floor_ms, None, presence, presence not in SILENT))
     return [each for each in laid if each.to_ms != each.from_ms]
 

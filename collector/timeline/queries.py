@@ -17,6 +17,7 @@ ENOUGH_COVERAGE = 0.8
 """Under this share of known time an availability is not shown and not ranked (资料不足)."""
 
 _AT_ONCE = 500
+_PRESENCES = {each.value: each for each in Presence}
 _LINES = 50_000
 
 
@@ -86,8 +87,8 @@ async def list_stretches(
 
 async def list_open(connection: AsyncConnection, district_id: int) -> dict[int, Stretch]:
     """The stretch that lasts, by station."""
-    statement = _stretches(district_id).where(stretches.c.to_ms.is_(None))
-    return {row.station_id: _stretch(row) for row in await connection.execute(statement)}
+    rows = await _OPEN.run(connection, [(district_id,)])
+    return {row[0]: Stretch(row[0], row[1], None, _PRESENCES[row[2]], bool(row[3])) for row in rows}
 
 
 async def list_unchecked(connection: AsyncConnection, district_id: int, *, since_ms: int) -> list[Stretch]:
@@ -126,15 +127,10 @@ async def add_stretches(connection: AsyncConnection, district_id: int, rows: Ite
 
 
 async def close_stretches(connection: AsyncConnection, district_id: int, rows: Sequence[Stretch]) -> None:
-    """Let open stretches end at their `to_ms`; an empty one goes. Rows of the same end are closed together."""
-    ends: dict[tuple[int | None, bool], list[int]] = {}
-    for row in rows:
-        if row.to_ms != row.from_ms:
-            ends.setdefault((row.to_ms, row.checked), []).append(row.station_id)
-    for (to_ms, checked), stations in ends.items():
-        for start in range(0, len(stations), _AT_ONCE):
-            mine = _open_of(district_id, stations[start : start + _AT_ONCE])
-            await connection.execute(update(stretches).where(*mine).values(to_ms=to_ms, checked=checked))
+    """Let open stretches end at their `to_ms`; an empty one goes."""
+    await _CLOSE.run(
+        connection, [(district_id, row.station_id, row.to_ms, row.checked) for row in rows if row.to_ms != row.from_ms]
+    )
     empty = [row.station_id for row in rows if row.to_ms == row.from_ms]
     for start in range(0, len(empty), _AT_ONCE):
         await connection.execute(delete(stretches).where(*_open_of(district_id, empty[start : start + _AT_ONCE])))
@@ -177,7 +173,24 @@ async def list_boots(connection: AsyncConnection, district_id: int, station_id: 
     return [Boot(row[0], _last_seen(row[1])) for row in await connection.execute(statement)]
 
 
+def _select_open(wanted: dialect.Wanted) -> Any:
+    each = stretches.c
+    statement = select(each.station_id, each.from_ms, each.presence, each.checked)
+    return statement.where(each.district_id == wanted["district_id"], each.to_ms.is_(None))
+
+
+def _close(wanted: dialect.Wanted) -> Any:
+    each = stretches.c
+    mine = (each.district_id == wanted["district_id"]) & (each.station_id == wanted["station_id"])
+    fresh = {"to_ms": wanted["to_ms"], "checked": wanted["checked"]}
+    return update(stretches).where(mine, each.to_ms.is_(None)).values(fresh)
+
+
 _ADD = dialect.Hot(lambda _: insert(stretches))
+_OPEN = dialect.Find([stretches.c.district_id], _select_open)
+_CLOSE = dialect.Change(
+    [stretches.c.district_id, stretches.c.station_id, stretches.c.to_ms, stretches.c.checked], _close
+)
 
 
 def _last_seen(line: bytes) -> int | None:

@@ -6,10 +6,10 @@ business. Hysteresis is: `view.is_open(name)` tells that the fault is open, and 
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -44,6 +44,7 @@ STATES: Mapping[str, type[State]] = MappingProxyType(
     }
 )
 SAMPLE_MS = 1_788_000_000_000
+_NO_FACTS: Facts = {}
 
 
 class Category(StrEnum):
@@ -73,8 +74,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Peers:
+class Peers(NamedTuple):
     """The other stations of the district. `received_share` of them got a new file lately, None when none can tell."""
 
     received_share: float | None = None
@@ -89,8 +89,7 @@ class Suspicion:
     last_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """How a station's link has gone up and down lately: weighed changes in percent, the cuts, and the first of them."""
 
     percent: float
@@ -98,8 +97,7 @@ class Link:
     since_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """What the centre's books say of a station, looked up now and then.
 
     `used_ms` the newest day something was played or a session held, None for none in three months; of the last week
@@ -117,8 +115,7 @@ class Past:
     absent_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One station as the centre sees it now. A probe that is not installed or says nothing is None.
 
     `wall_ms` is what the station believed when its newest heartbeat arrived at `received_ms`; `last_file_ms` is when
@@ -130,8 +127,6 @@ class View:
     """
 
     station_id: int
-    title: str
-    township: str
     received_ms: int
     first_received_ms: int
     wall_ms: int
@@ -162,6 +157,10 @@ class View:
     alsa: AlsaState | None = None
     textfile: TextfileState | None = None
 
+    def but(self, **changes: Any) -> "View":
+        """The same station, changed in these."""
+        return self._replace(**changes)
+
     def is_open(self, rule: str) -> bool:
         """Whether this rule's fault is already open at this station."""
         return rule in self.open
@@ -181,11 +180,10 @@ class View:
         return self.received_ms - self.wall_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A fault a rule sees. `facts` are plain JSON. What is None is as the rule's card says, or begins now."""
 
-    facts: Facts = field(default_factory=dict)
+    facts: Facts = _NO_FACTS
     since_ms: int | None = None
     category: Category | None = None
     severity: Severity | None = None
@@ -232,7 +230,7 @@ class Sample:
 
     def open_view(self, rule: str) -> View:
         """The same picture while the fault is open."""
-        return replace(self.view, open=frozenset({rule}))
+        return self.view.but(open=frozenset({rule}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,8 +261,6 @@ def sample_view(**changes: Any) -> View:
     """A healthy station that was heard just now, changed where a sample needs it. Its `now_ms` is SAMPLE_MS."""
     values: dict[str, Any] = {
         "station_id": 17,
-        "title": "宝轮镇 爱国社区",
-        "township": "宝轮镇",
         "received_ms": SAMPLE_MS,
         "first_received_ms": SAMPLE_MS - 90 * 86_400_000,
         "wall_ms": SAMPLE_MS,

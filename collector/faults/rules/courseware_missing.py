@@ -1,7 +1,6 @@
 """Courseware that most other stations received lately and this one did not: part of the broadcast does not arrive."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from pydantic import Field
 
@@ -71,7 +70,7 @@ RULE = Rule(
         Sample(view=_missing("春耕", "防汛", "养蚕", "果树"), now_ms=SAMPLE_MS, when_closed=True, when_open=True),
         Sample(view=_missing("春耕"), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
         Sample(
-            view=replace(_missing("春耕", "防汛", "养蚕"), open=frozenset({_DISH})),
+            view=_missing("春耕", "防汛", "养蚕").but(open=frozenset({_DISH})),
             now_ms=SAMPLE_MS,
             when_closed=False,
             when_open=True,

@@ -1,7 +1,6 @@
 """The station is open and its kit works, and yet nothing has been played and no session held for two weeks."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from pydantic import Field
 
@@ -87,15 +86,15 @@ RULE = Rule(
         Sample(view=_used(15), now_ms=SAMPLE_MS, when_closed=True, when_open=True),
         Sample(view=_used(None), now_ms=SAMPLE_MS, when_closed=True, when_open=True),
         Sample(
-            view=replace(_used(15), open=frozenset({"projector_error"})),
+            view=_used(15).but(open=frozenset({"projector_error"})),
             now_ms=SAMPLE_MS,
             when_closed=False,
             when_open=True,
         ),
-        Sample(view=replace(_used(15), expected_on=False), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
+        Sample(view=_used(15).but(expected_on=False), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
         Sample(view=sample_view(), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
         Sample(
-            view=replace(_used(None), first_received_ms=SAMPLE_MS - 3 * _DAY_MS),
+            view=_used(None).but(first_received_ms=SAMPLE_MS - 3 * _DAY_MS),
             now_ms=SAMPLE_MS,
             when_closed=False,
             when_open=False,

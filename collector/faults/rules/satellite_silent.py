@@ -1,7 +1,6 @@
 """One station gets no new courseware while most others do: its dish, its cable or its card."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from pydantic import Field
 
@@ -88,7 +87,7 @@ RULE = Rule(
             when_open=True,
         ),
         Sample(
-            view=replace(_OLD, past=Past(absent_ms=3 * HOUR_MS)),
+            view=_OLD.but(past=Past(absent_ms=3 * HOUR_MS)),
             now_ms=SAMPLE_MS,
             when_closed=False,
             when_open=True,

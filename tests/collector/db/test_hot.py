@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, literal, literal_column, select, update
 
 from collector.db import dialect
 from collector.db.engine import Connection, Database
@@ -27,6 +27,12 @@ def _put(connection: Connection) -> Any:
     return fresh.on_conflict_do_update(index_elements=key, set_=changes, where=boots.c.mono_ms < fresh.excluded.mono_ms)
 
 
+def _move(wanted: dialect.Wanted) -> Any:
+    mine = [boots.c[name] == wanted[name] for name in ("district_id", "station_id", "boot")]
+    return update(boots).where(*mine).values(mono_ms=wanted["mono_ms"])
+
+
+MOVE = dialect.Change([boots.c.mono_ms, boots.c.boot, *KEYS], _move)
 PUT, FIND = dialect.Hot(_put), dialect.Find(KEYS, _select)
 
 
@@ -69,6 +75,35 @@ def test_many_rows_go_in_and_are_found_by_many_keys(database_url: str) -> None:
         await database.close()
 
     asyncio.run(story())
+
+
+def test_many_rows_are_changed_each_to_a_value_of_its_own(database_url: str) -> None:
+    async def story() -> list[tuple[int, str, int]]:
+        database = await _open(database_url)
+        async with database.write() as connection:
+            await PUT.run(connection, [row(1, "a", 7), row(2, "b", 8), row(2, "c", 9)])
+            assert await MOVE.run(connection, [(70, "a", LIZHOU, 1), (90, "c", LIZHOU, 2), (1, "z", LIZHOU, 3)]) == 2
+            assert await MOVE.run(connection, []) == 0
+            everything = await _read_all(connection)
+        await database.close()
+        return everything
+
+    assert asyncio.run(story()) == [(1, "a", 70), (2, "b", 8), (2, "c", 90)]
+
+
+def test_one_member_is_taken_out_of_a_kept_text(database_url: str) -> None:
+    async def story() -> list[Any]:
+        database = await _open(database_url)
+        name: ColumnElement[str] = literal_column("'open_hours'")
+        kept = '{"wall": 1, "open_hours": ["08:00-21:00"]}'
+        async with database.read() as connection:
+            found = [
+                await connection.scalar(select(dialect.member(literal(each), name))) for each in (kept, '{"wall": 1}')
+            ]
+        await database.close()
+        return [dialect.read_json(each) for each in found]
+
+    assert asyncio.run(story()) == [["08:00-21:00"], None]
 
 
 def test_they_belong_to_the_transaction_they_run_in(database_url: str) -> None:

@@ -39,7 +39,8 @@ def _blank(kind: type) -> object:
 async def _past(district: Watch, title: str = TITLE) -> Past:
     async with district.database.write() as connection:
         await look_back(connection, district.district.district_id, now_ms=district.now_ms)
-        return (await queries.list_pasts(connection, district.district.district_id))[_number(district, title)]
+        number = _number(district, title)
+        return (await queries.list_pasts(connection, district.district.district_id, {number}))[number]
 
 
 async def _downloads(district: Watch, sha: str, title: str, *, without: str = "", ago: int = 5) -> None:
