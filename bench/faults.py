@@ -2,8 +2,9 @@
 
 `.judge` is CPU for one evaluation of a station whose heartbeat is new: read, judged by every rule. `.dark_…` is from
 the first silent heartbeat to every station marked and every area ticket open: the round that finds the silence and
-the one that ends its hold, a transaction a district, on SQLite. `.overdue_600000` is the database's own scan for
-stations whose time is up, on PostgreSQL: `station_states` carries no index on what every heartbeat changes.
+the one that ends its hold, a transaction a district, on SQLite. `.overdue_600000` is the look through all stations
+for those that have just fallen silent, on PostgreSQL on all cores: `station_states` carries no index on what every
+heartbeat changes. One in a hundred has fallen silent and one in twenty was known to be; it is also given on one core.
 Usage: `python -m bench.faults [--only judge,dark,overdue]`.
 """
 
@@ -15,9 +16,11 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.report import emit
 from collector.areas import queries as areas
@@ -35,6 +38,7 @@ from collector.stations.models import stations as station_table
 from collector.stations.queries import Pulse
 from collector.tickets import queries as tickets
 from collector.tickets.settling import settle
+from collector.timeline.queries import list_fallen_silent
 from tests.districts import NOW_MS
 from tests.postgres import start_postgres
 
@@ -149,46 +153,65 @@ async def bench_dark(count: int, limit_s: float) -> None:
     emit(f"faults.dark_{count}", done - began, "s", tickets=len(told), districts=len(districts), **notes)
 
 
-async def _bench_overdue(url: str, count: int) -> None:
+_PLANT = (
+    "INSERT INTO station_states (district_id, station_id, stream, boot, mono_ms, wall_ms, received_ms,"
+    " first_received_ms, spool_stream, spool_last, heartbeat)"
+    " SELECT 510000 + n % 120, n, CAST(:stream AS bytea), :boot, 1, CAST(:at AS bigint),"
+    " CASE WHEN n % 100 < 6 THEN 1 ELSE CAST(:at AS bigint) END, 1, CAST(:stream AS bytea), 1, :heartbeat"
+    " FROM generate_series(1, CAST(:count AS integer)) n"
+)
+_STAND = (
+    "INSERT INTO stretches (district_id, station_id, from_ms, to_ms, presence, checked)"
+    " SELECT 510000 + n % 120, n, 1, NULL, CASE WHEN n % 100 BETWEEN 1 AND 5 THEN 'down' ELSE 'up' END, true"
+    " FROM generate_series(1, CAST(:count AS integer)) n"
+)
+
+
+async def _plant_states(url: str, count: int) -> None:
+    """Newest states and time lines alone, written by the database itself and settled as autovacuum would."""
     database = Database(url)
     await migrate(database)
-    overdue = text("SELECT district_id, station_id FROM station_states WHERE received_ms < :before")
+    values = {"stream": bytes(16), "boot": "b" * 32, "at": _JUDGED_MS, "heartbeat": make_heartbeat(_JUDGED_MS)}
     async with database.write() as connection:
-        await connection.execute(
-            text("ALTER TABLE station_states DROP CONSTRAINT fk_station_states_district_id_station_id")
-        )
-        await connection.execute(
-            text(
-                "INSERT INTO station_states (district_id, station_id, stream, boot, mono_ms, wall_ms, received_ms,"
-                " first_received_ms, spool_stream, spool_last, heartbeat)"
-                " SELECT 510000 + n % 10, n, CAST(:stream AS bytea), :boot, 1, CAST(:at AS bigint),"
-                " CASE WHEN n % 100 = 0 THEN 1 ELSE CAST(:at AS bigint) END, 1, CAST(:stream AS bytea), 1, :heartbeat"
-                " FROM generate_series(1, CAST(:count AS integer)) n"
-            ),
-            {
-                "stream": bytes(16),
-                "boot": "b" * 32,
-                "at": _JUDGED_MS,
-                "heartbeat": make_heartbeat(_JUDGED_MS),
-                "count": count,
-            },
-        )
-    async with database.write() as connection:
-        await connection.execute(text("ANALYZE station_states"))
-    times: list[float] = []
+        for table in ("station_states", "stretches"):
+            key = f"fk_{table}_district_id_station_id"
+            await connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {key}"))
+        await connection.execute(text(_PLANT), {**values, "count": count})
+        await connection.execute(text(_STAND), {"count": count})
+    await database.close()
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text("VACUUM ANALYZE station_states, stretches"))
+    await engine.dispose()
+
+
+async def _time_overdue(url: str) -> list[float]:
+    database, times = Database(url), list[float]()
     for _ in range(ROUNDS):
         began = time.perf_counter()
         async with database.read() as connection:
-            found = (await connection.execute(overdue, {"before": _JUDGED_MS - _SILENT_MS})).all()
+            found = await list_fallen_silent(connection, before_ms=_JUDGED_MS - _SILENT_MS)
         times.append(time.perf_counter() - began)
-        assert len(found) == count // 100
+        assert found == {510_000 + each for each in range(0, 120, 20)}
     await database.close()
-    emit(f"faults.overdue_{count}", sorted(times)[ROUNDS // 2], "s", limit=1, rounds=[round(each, 3) for each in times])
+    return sorted(times)
 
 
 def bench_overdue(count: int) -> None:
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
     with start_postgres() as server:
-        asyncio.run(_bench_overdue(server.create("overdue"), count))
+        url = server.create("overdue")
+        asyncio.run(_plant_states(url, count))
+        times = asyncio.run(_time_overdue(url))
+        server.admin("ALTER SYSTEM SET max_parallel_workers_per_gather = 0")
+        server.admin("SELECT pg_reload_conf()")
+        alone = asyncio.run(_time_overdue(url))
+    notes: dict[str, Any] = {
+        "limit": 1,
+        "rounds": [round(each, 3) for each in times],
+        "one_core": round(alone[ROUNDS // 2], 3),
+    }
+    emit(f"faults.overdue_{count}", times[ROUNDS // 2], "s", **notes)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from collector import tls
 from collector.alerts import sending
@@ -20,6 +21,7 @@ from collector.operators import reminding
 from collector.people import queries as people
 from collector.storage import service as storage
 from collector.tickets import settling as tickets
+from collector.timeline import queries as timeline
 from collector.usage import service as usage
 
 ReadySince = Callable[[], Awaitable[int]]
@@ -29,18 +31,28 @@ INTAKE = "part.intake"
 PRESENCE_MS = 45_000
 PROMPT_S = 2
 """How often it is looked whether a hold has ended and whether a message is due: an alert leaves within 5 s."""
+SILENCE_MS = 15_000
+"""How often all districts are looked through for stations that have fallen silent."""
+
+
+@dataclass(slots=True)
+class Rounds:
+    """When each district was last judged, and when all were last looked through for silence."""
+
+    judged: dict[int, int] = field(default_factory=dict)
+    looked_ms: int = 0
 
 
 def list_jobs(centre: Centre, ready_since: ReadySince) -> list[Job]:
     """All periodic work, in the order of the pipeline. Each slot is done by one of the processes."""
     settings = centre.settings
     channels = alerts.open_channels(settings.keys)
-    judged: dict[int, int] = {}
+    rounds = Rounds()
     return [
         Job("storage.months", 3600, lambda _: make_months(centre)),
         Job("usage.fold", settings.fold_every_s, lambda _: fold_usage(centre)),
         Job("faults.look_back", 900, lambda _: look_back(centre)),
-        Job("faults.judge", PROMPT_S, lambda _: judge_promptly(centre, ready_since, channels, judged)),
+        Job("faults.judge", PROMPT_S, lambda _: judge_promptly(centre, ready_since, channels, rounds)),
         Job("alerts.send", PROMPT_S, lambda _: pump_alerts(centre, channels)),
         Job("intake.pledges", 300, lambda _: check_pledges(centre)),
         Job("people.tidy", 3600, lambda _: tidy_people(centre)),
@@ -80,18 +92,28 @@ async def look_back(centre: Centre) -> None:
 
 
 async def judge_promptly(
-    centre: Centre, ready_since: ReadySince, channels: Mapping[str, OpenChannel], judged: dict[int, int]
+    centre: Centre, ready_since: ReadySince, channels: Mapping[str, OpenChannel], rounds: Rounds
 ) -> None:
-    """Judge each district every so often, and at once where a hold has ended. `judged` keeps when it was last."""
+    """Judge each district every so often, and at once where a hold has ended or a station has fallen silent."""
     settings, now_ms = centre.settings, centre.now_ms
-    every_ms = settings.judge_every_s * 1000
+    every_ms, ready_ms = settings.judge_every_s * 1000, await ready_since()
     async with centre.database.read() as connection:
         districts = [each.district_id for each in await areas.list_districts(connection)]
         ripe = {each for each in districts if await _is_ripe(connection, centre, each)}
+        ripe |= await _list_fallen_silent(connection, centre, ready_ms, rounds)
     for each in districts:
-        if each in ripe or not 0 <= now_ms - judged.get(each, 0) < every_ms:
-            await judge_district(centre, each, await ready_since(), channels)
-            judged[each] = now_ms
+        if each in ripe or not 0 <= now_ms - rounds.judged.get(each, 0) < every_ms:
+            await judge_district(centre, each, ready_ms, channels)
+            rounds.judged[each] = now_ms
+
+
+async def _list_fallen_silent(connection: Connection, centre: Centre, ready_ms: int, rounds: Rounds) -> set[int]:
+    """Districts that must not wait for their turn; none while nobody could have been heard for long enough."""
+    before_ms = centre.now_ms - (centre.settings.heartbeat_s + centre.settings.grace_s) * 1000
+    if ready_ms > before_ms or 0 <= centre.now_ms - rounds.looked_ms < SILENCE_MS:
+        return set()
+    rounds.looked_ms = centre.now_ms
+    return await timeline.list_fallen_silent(connection, before_ms=before_ms)
 
 
 async def _is_ripe(connection: Connection, centre: Centre, district_id: int) -> bool:
@@ -102,7 +124,7 @@ async def _is_ripe(connection: Connection, centre: Centre, district_id: int) -> 
 async def judge_faults(centre: Centre, ready_since: ReadySince) -> None:
     """Judge every district now: for whoever drives the clock by hand."""
     channels = alerts.open_channels(centre.settings.keys)
-    await judge_promptly(centre, ready_since, channels, {})
+    await judge_promptly(centre, ready_since, channels, Rounds())
 
 
 async def judge_district(
