@@ -1,5 +1,7 @@
 import asyncio
 
+from sqlalchemy import text
+
 from collector.db.engine import Database
 from collector.stations import queries
 from tests.districts import plant_district
@@ -15,3 +17,14 @@ def test_stations_are_shown_with_their_township(database_url: str) -> None:
         return [each.title for each in found]
 
     assert asyncio.run(story()) == ["宝轮镇 爱国社区", "宝轮镇 红星村", "大石镇 红岩村"]
+
+
+def test_postgresql_compiles_no_statement(postgres_url: str) -> None:
+    async def story() -> str:
+        database = Database(postgres_url)
+        async with database.read() as connection:
+            value = (await connection.execute(text("SHOW jit"))).scalar_one()
+        await database.close()
+        return str(value)
+
+    assert asyncio.run(story()) == "off"

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -166,6 +167,20 @@ def test_only_the_newest_backups_are_kept_and_nothing_else_is_touched(
     made = [back_up(sqlite_url, folder, keys, keep=2, after_s=number) for number in range(4)]
     kept = sorted(name for each in made[-2:] for name in (*each.sha256, f"{each.stem}.json"))
     assert sorted(path.name for path in folder.iterdir()) == ["holiday.jpg", *kept]
+
+
+def test_every_file_is_on_the_disk_before_it_gets_its_name(database_url: str, folder: Path, tmp_path: Path) -> None:
+    plant(database_url)
+    trace = tmp_path / "calls"
+    watched = ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=fsync,rename"]
+    environment = os.environ | {"YUANJIAO_DATABASE": database_url}
+    subprocess.run([*watched, sys.executable, "-m", "collector", "backup", folder], env=environment, check=True)
+    calls = re.findall(r"(fsync|rename)\((?:\d+<|\")([^>\"]+)", trace.read_text("utf-8"))
+    ours = [(call, Path(name).name) for call, name in calls if Path(name).is_relative_to(folder)]
+    renamed = [name for call, name in ours if call == "rename"]
+    assert len(renamed) == len(list(folder.iterdir())) >= 2
+    assert all(ours.index(("fsync", name)) < ours.index(("rename", name)) for name in renamed)
+    assert ours[-1] == ("fsync", folder.name)
 
 
 def test_a_backup_is_readable_for_its_owner_alone(sqlite_url: str, folder: Path, keys: Path) -> None:
