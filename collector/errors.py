@@ -22,7 +22,7 @@ class CentreError(Exception):
 
 
 class NotFoundError(CentreError):
-    """没有找到。请检查网址，或返回总览。"""
+    """这个网址没有内容。请检查网址，或返回首页。"""
 
     status = 404
     problem = "not-found"

@@ -22,6 +22,7 @@ from collector.people.queries import Person
 from collector.tickets.forms import end_of, next_working_day
 from collector.tickets.service import describe
 from collector.tickets.words import SEVERITIES
+from collector.web.forms import Number
 from collector.web.i18n import msgid
 from collector.web.render import renderer_of
 
@@ -148,7 +149,7 @@ async def send_trial(
     request: Request,
     visitor: Annotated[Visitor, may(May.SET_CHANNELS)],
     channel: Annotated[str, Form(max_length=20)],
-    person_id: Annotated[int, Form()],
+    person_id: Annotated[Number, Form()],
 ) -> Response:
     """Put a trial message into the outbox: it goes the way every message goes, and its end is seen in the list."""
     centre = centre_of(request)
@@ -176,7 +177,9 @@ async def send_trial(
 
 
 @router.get("/messages/people/{person_id}")
-async def reach_page(request: Request, visitor: Annotated[Visitor, may(May.SET_CHANNELS)], person_id: int) -> Response:
+async def reach_page(
+    request: Request, visitor: Annotated[Visitor, may(May.SET_CHANNELS)], person_id: Number
+) -> Response:
     async with centre_of(request).database.read() as connection:
         person, chosen = await _person(connection, visitor, person_id)
     opened = service.open_channels(centre_of(request).settings.keys)
@@ -195,7 +198,9 @@ async def reach_page(request: Request, visitor: Annotated[Visitor, may(May.SET_C
 
 
 @router.post("/messages/people/{person_id}")
-async def set_reach(request: Request, visitor: Annotated[Visitor, may(May.SET_CHANNELS)], person_id: int) -> Response:
+async def set_reach(
+    request: Request, visitor: Annotated[Visitor, may(May.SET_CHANNELS)], person_id: Number
+) -> Response:
     """`place_<channel>` is empty for the usual order, 0 for never; `address_<channel>` is the person's own."""
     form = await request.form()
     chosen = []

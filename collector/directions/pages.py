@@ -16,6 +16,7 @@ from collector.people import queries as people
 from collector.people.access import May, Visitor, centre_of, may
 from collector.stations import queries as stations
 from collector.stations.queries import Station
+from collector.web.forms import Number
 from collector.web.i18n import msgid
 from collector.web.render import renderer_of
 from shared.wire.v1 import Heartbeat, SettingsReport
@@ -43,14 +44,14 @@ async def set_district(request: Request, visitor: Annotated[Visitor, may(May.SET
 
 @router.get("/stations/{station_id}/directions")
 async def station_page(
-    request: Request, visitor: Annotated[Visitor, may(May.COMMAND_STATIONS)], station_id: int
+    request: Request, visitor: Annotated[Visitor, may(May.COMMAND_STATIONS)], station_id: Number
 ) -> Response:
     return await _page(request, visitor, station_id)
 
 
 @router.get("/stations/{station_id}/directions/orders")
 async def list_orders(
-    request: Request, visitor: Annotated[Visitor, may(May.COMMAND_STATIONS)], station_id: int
+    request: Request, visitor: Annotated[Visitor, may(May.COMMAND_STATIONS)], station_id: Number
 ) -> Response:
     """The orders alone, for the page that watches what becomes of them."""
     async with centre_of(request).database.read() as connection:
@@ -61,7 +62,7 @@ async def list_orders(
 
 @router.post("/stations/{station_id}/directions/settings")
 async def set_station(
-    request: Request, visitor: Annotated[Visitor, may(May.SET_STATIONS)], station_id: int
+    request: Request, visitor: Annotated[Visitor, may(May.SET_STATIONS)], station_id: Number
 ) -> Response:
     return await _save(request, visitor, station_id)
 
@@ -70,7 +71,7 @@ async def set_station(
 async def order(
     request: Request,
     visitor: Annotated[Visitor, may(May.COMMAND_STATIONS)],
-    station_id: int,
+    station_id: Number,
     verb: Annotated[str, Form(max_length=40)],
     volume: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:

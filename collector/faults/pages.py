@@ -24,6 +24,7 @@ from collector.people import queries as people
 from collector.people.access import May, Visitor, centre_of, may
 from collector.stations import queries as stations
 from collector.stations.queries import Station
+from collector.web.forms import Number
 from collector.web.i18n import msgid
 from collector.web.render import renderer_of
 from shared.months import local
@@ -121,7 +122,9 @@ async def report_outage(
 
 
 @router.post("/outages/{outage_id}/end")
-async def end_outage(request: Request, visitor: Annotated[Visitor, may(May.SET_STATIONS)], outage_id: int) -> Response:
+async def end_outage(
+    request: Request, visitor: Annotated[Visitor, may(May.SET_STATIONS)], outage_id: Number
+) -> Response:
     centre = centre_of(request)
     try:
         async with centre.database.write() as connection:

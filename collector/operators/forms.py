@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from collector.faults.rules.base import Category
 from collector.people.queries import Role
+from collector.web.forms import Number
 
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
@@ -62,5 +63,5 @@ class Versioned(BaseModel):
 
 
 class Numbered(BaseModel):
-    number: int
+    number: Number
     csrf: str = ""

@@ -23,6 +23,7 @@ from collector.people.queries import Person, Role
 from collector.stations import queries as stations
 from collector.tickets.forms import id_of
 from collector.tickets.words import CATEGORIES
+from collector.web.forms import Number
 from collector.web.i18n import msgid
 from collector.web.render import renderer_of
 from collector.web.sheets import csv_file
@@ -119,12 +120,12 @@ async def add(request: Request, visitor: Manager, form: Annotated[Filed, Form()]
 
 
 @router.get("/{person_id:int}")
-async def person_page(request: Request, visitor: Annotated[Visitor, may(May.SEE)], person_id: int) -> Response:
+async def person_page(request: Request, visitor: Annotated[Visitor, may(May.SEE)], person_id: Number) -> Response:
     return await _show(request, visitor, person_id)
 
 
 @router.post("/{person_id:int}/phone")
-async def phone(request: Request, visitor: Manager, person_id: int) -> Response:
+async def phone(request: Request, visitor: Manager, person_id: Number) -> Response:
     """The whole number, once, on the page; that it was shown is written down."""
     centre = centre_of(request)
     async with centre.database.write() as connection:
@@ -135,7 +136,7 @@ async def phone(request: Request, visitor: Manager, person_id: int) -> Response:
 
 
 @router.post("/{person_id:int}/link")
-async def sign_in_link(request: Request, visitor: Manager, person_id: int) -> Response:
+async def sign_in_link(request: Request, visitor: Manager, person_id: Number) -> Response:
     """A one-time sign-in link to hand over, shown once."""
     centre = centre_of(request)
     async with centre.database.write() as connection:
@@ -155,7 +156,7 @@ async def sign_in_link(request: Request, visitor: Manager, person_id: int) -> Re
 
 
 @router.get("/{person_id:int}/edit")
-async def edit_page(request: Request, visitor: Manager, person_id: int) -> Response:
+async def edit_page(request: Request, visitor: Manager, person_id: Number) -> Response:
     async with centre_of(request).database.read() as connection:
         person = await _require(connection, visitor, person_id)
         kept = await queries.get_file(connection, visitor.district_id, person_id)
@@ -175,7 +176,7 @@ async def edit_page(request: Request, visitor: Manager, person_id: int) -> Respo
 
 
 @router.post("/{person_id:int}/edit")
-async def edit(request: Request, visitor: Manager, person_id: int, form: Annotated[Filed, Form()]) -> Response:
+async def edit(request: Request, visitor: Manager, person_id: Number, form: Annotated[Filed, Form()]) -> Response:
     centre = centre_of(request)
     async with centre.database.read() as connection:
         person = await _require(connection, visitor, person_id)
@@ -190,7 +191,7 @@ async def edit(request: Request, visitor: Manager, person_id: int, form: Annotat
 
 
 @router.post("/{person_id:int}/leave-office")
-async def let_go(request: Request, visitor: Manager, person_id: int, form: Annotated[Versioned, Form()]) -> Response:
+async def let_go(request: Request, visitor: Manager, person_id: Number, form: Annotated[Versioned, Form()]) -> Response:
     centre = centre_of(request)
     async with centre.database.write() as connection:
         person = await _require(connection, visitor, person_id)
@@ -200,7 +201,7 @@ async def let_go(request: Request, visitor: Manager, person_id: int, form: Annot
 
 
 @router.post("/{person_id:int}/training")
-async def train(request: Request, visitor: Manager, person_id: int, form: Annotated[Trained, Form()]) -> Response:
+async def train(request: Request, visitor: Manager, person_id: Number, form: Annotated[Trained, Form()]) -> Response:
     async with centre_of(request).database.write() as connection:
         await _require(connection, visitor, person_id)
         await queries.add_training(
@@ -210,7 +211,9 @@ async def train(request: Request, visitor: Manager, person_id: int, form: Annota
 
 
 @router.post("/{person_id:int}/qualification")
-async def qualify(request: Request, visitor: Manager, person_id: int, form: Annotated[Qualified, Form()]) -> Response:
+async def qualify(
+    request: Request, visitor: Manager, person_id: Number, form: Annotated[Qualified, Form()]
+) -> Response:
     async with centre_of(request).database.write() as connection:
         await _require(connection, visitor, person_id)
         await queries.add_qualification(
@@ -226,7 +229,7 @@ async def qualify(request: Request, visitor: Manager, person_id: int, form: Anno
 
 
 @router.post("/{person_id:int}/away")
-async def away(request: Request, visitor: Manager, person_id: int, form: Annotated[Away, Form()]) -> Response:
+async def away(request: Request, visitor: Manager, person_id: Number, form: Annotated[Away, Form()]) -> Response:
     """Write leave down: the ladder passes over whoever is away."""
     begin, end = _day(form.from_day), _day(form.to_day)
     if end < begin:
@@ -240,7 +243,7 @@ async def away(request: Request, visitor: Manager, person_id: int, form: Annotat
 
 
 @router.post("/{person_id:int}/back")
-async def back(request: Request, visitor: Manager, person_id: int, form: Annotated[Numbered, Form()]) -> Response:
+async def back(request: Request, visitor: Manager, person_id: Number, form: Annotated[Numbered, Form()]) -> Response:
     """Strike leave out."""
     async with centre_of(request).database.write() as connection:
         await _require(connection, visitor, person_id)

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from collector.intake.writer import Writer
 from collector.overview import service
 from collector.overview.queries import Wanted
 from collector.overview.service import Watch
+from collector.people import queries as people
 from collector.people.access import May, Visitor, centre_of, may
 from collector.stations.words import LOOKS, Status
 from collector.tickets import queries as tickets
@@ -46,12 +47,14 @@ class Filters(BaseModel):
 async def overview(
     request: Request, visitor: Annotated[Visitor, may(May.SEE)], filters: Annotated[Filters, Query()]
 ) -> Response:
+    """What is wrong and who has it. Whoever answers for one station is better served by its own page."""
+    if visitor.station_id is not None:
+        return RedirectResponse(f"/stations/{visitor.station_id}", 303)
     centre = centre_of(request)
-    scope = Wanted(visitor.district_id, township_id=visitor.township_id, station_id=visitor.station_id)
+    scope = Wanted(visitor.district_id, township_id=visitor.township_id)
     asked = Wanted(
         visitor.district_id,
         township_id=visitor.township_id or parse_id(filters.township),
-        station_id=visitor.station_id,
         status=parse_status(filters.status),
         text=filters.q.strip(),
     )
@@ -61,12 +64,9 @@ async def overview(
         board = await service.look(connection, scope, asked, limits, page=filters.page)
         counts = await tickets.count_open_by_township(connection, visitor.district_id)
         listed = await tickets.list_tickets(
-            connection,
-            visitor.district_id,
-            township_id=visitor.township_id,
-            station_id=visitor.station_id,
-            limit=_TICKETS_SHOWN,
+            connection, visitor.district_id, township_id=visitor.township_id, limit=_TICKETS_SHOWN
         )
+        names = await people.list_names(connection, visitor.district_id)
         figures = await usage.month_figures(connection, visitor.district_id, month)
         local_share = await share_below_centre(
             connection,
@@ -84,6 +84,7 @@ async def overview(
         looks=LOOKS,
         address=lambda **changes: address_of(asked, **changes),
         tickets=lines_of(request, listed),
+        names=names,
         open_tickets=sum(number for area, number in counts.items() if visitor.sees(station_id=None, township_id=area)),
         figures=mine if len(mine) <= _BARS else sorted(mine, key=lambda each: each.sessions)[:_BARS],
         least_only=len(mine) > _BARS,

@@ -24,7 +24,6 @@ class Wanted:
 
     district_id: int
     township_id: UUID | None = None
-    station_id: int | None = None
     status: Status | None = None
     text: str = ""
 
@@ -121,8 +120,6 @@ def _from(statement: Select[Any], wanted: Wanted, limits: Limits) -> Select[Any]
     )
     if wanted.township_id is not None:
         statement = statement.where(or_(areas.c.area_id == wanted.township_id, areas.c.parent_id == wanted.township_id))
-    if wanted.station_id is not None:
-        statement = statement.where(stations.c.station_id == wanted.station_id)
     if wanted.status is not None:
         statement = statement.where(_status(limits) == wanted.status.value)
     for word in wanted.text.split():

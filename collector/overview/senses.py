@@ -82,7 +82,7 @@ def lines_of(heartbeat: Heartbeat) -> list[Line]:
     lines = [Line(name, *_read(heartbeat.probes.get(probe), reader)) for probe, (name, reader) in READERS.items()]
     foreign = [name for name in heartbeat.probes if name not in READERS and name != "clock"]
     return lines + [
-        Line(name, Standing.NO_DATA, msgid("区中心的程序还不认识这种传感器，请升级区中心。")) for name in foreign
+        Line(name, Standing.NO_DATA, msgid("区中心的程序还不认识这一项，请升级区中心的程序。")) for name in foreign
     ]
 
 
@@ -98,15 +98,15 @@ def clock_line(heartbeat: Heartbeat, received_ms: int) -> Line:
 
 def _read(report: ProbeReport | None, reader: Callable[[Mapping[str, Any]], Reading]) -> Reading:
     if report is None:
-        return Standing.ABSENT, msgid("这台电脑没有安装这个传感器"), {}
+        return Standing.ABSENT, msgid("这台电脑没有装，不监测"), {}
     if report.status == "failed":
-        return Standing.BAD, msgid("传感器出错：%(error)s"), {"error": report.error[:200]}
+        return Standing.BAD, msgid("读取出错：%(error)s"), {"error": report.error[:200]}
     if report.status == "no_data":
-        return Standing.NO_DATA, msgid("传感器没有读到数据"), {}
+        return Standing.NO_DATA, msgid("没有读到数据"), {}
     try:
         return reader(report.state)
     except ValidationError:
-        return Standing.NO_DATA, msgid("传感器发来的数据读不懂，请升级区中心。"), {}
+        return Standing.NO_DATA, msgid("发来的数据读不懂，请升级区中心的程序。"), {}
 
 
 def _courseware(state: Mapping[str, Any]) -> Reading:
@@ -229,5 +229,5 @@ READERS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Reading]]] = {
     "host": (msgid("主机"), _host),
     "display": (msgid("显示接口"), _display),
     "alsa": (msgid("声卡"), _alsa),
-    "textfile": (msgid("其他程序的探头"), _textfile),
+    "textfile": (msgid("其他程序"), _textfile),
 }

@@ -27,6 +27,7 @@ from collector.timeline import queries as timeline_queries
 from collector.timeline import service as timeline
 from collector.usage import queries as usage
 from collector.usage import service as usage_service
+from collector.web.forms import Number
 from collector.web.render import renderer_of
 from shared.months import month_of, month_text
 from shared.wire.kinds import StudyKind
@@ -52,13 +53,13 @@ class SessionForm(BaseModel):
 
 
 @router.get("")
-async def station_page(request: Request, visitor: Annotated[Visitor, may(May.SEE)], station_id: int) -> Response:
+async def station_page(request: Request, visitor: Annotated[Visitor, may(May.SEE)], station_id: Number) -> Response:
     return await _page(request, visitor, station_id)
 
 
 @router.post("/code")
 async def make_code(
-    request: Request, visitor: Annotated[Visitor, may(May.ENROL_STATIONS)], station_id: int
+    request: Request, visitor: Annotated[Visitor, may(May.ENROL_STATIONS)], station_id: Number
 ) -> Response:
     """Shows the code once, on this answer only; afterwards nobody can read it again."""
     centre = centre_of(request)
@@ -76,7 +77,7 @@ async def make_code(
 
 @router.post("/revoke")
 async def revoke_key(
-    request: Request, visitor: Annotated[Visitor, may(May.ENROL_STATIONS)], station_id: int
+    request: Request, visitor: Annotated[Visitor, may(May.ENROL_STATIONS)], station_id: Number
 ) -> Response:
     centre = centre_of(request)
     async with centre.database.write() as connection:
@@ -97,7 +98,7 @@ async def revoke_key(
 async def confirm_session(
     request: Request,
     visitor: Annotated[Visitor, may(May.CONFIRM_SESSIONS)],
-    station_id: int,
+    station_id: Number,
     form: Annotated[SessionForm, Form()],
 ) -> Response:
     centre = centre_of(request)
@@ -161,16 +162,16 @@ async def _page(
     async with centre.database.read() as connection:
         station = await _require(connection, visitor, station_id)
         state = await stations.get_state(connection, district_id, station_id)
+        listed = await tickets.list_tickets(connection, district_id, station_id=station_id, limit=_TICKETS)
         context: dict[str, Any] = {
-            "tickets": lines_of(
-                request, await tickets.list_tickets(connection, district_id, station_id=station_id, limit=_TICKETS)
-            ),
+            "tickets": lines_of(request, listed),
             "playbacks": await usage.list_playbacks(connection, district_id, station_id, limit=_PLAYBACKS),
             "sessions": await usage.list_sessions(connection, district_id, station_id, month),
             "limits": await limits_of(connection, centre, district_id, ready_ms=ready_ms(request)),
             "stock": await usage.list_stock(connection, district_id, station_id, _STOCK),
+            "names": await people.list_names(connection, district_id),
+            "presence": await _presence(connection, centre, district_id, station_id),
         }
-        context["presence"] = await _presence(connection, centre, district_id, station_id)
     heartbeat = None if state is None else senses.read_heartbeat(state.heartbeat)
     lines = []
     if state is not None and heartbeat is not None:

@@ -161,7 +161,7 @@ async def require_station(connection: AsyncConnection, district_id: int, station
     """The station, or NotFoundError."""
     station = await get_station(connection, district_id, station_id)
     if station is None:
-        raise NotFoundError("没有这个站点。请返回总览，从列表中选择。")
+        raise NotFoundError("没有这个站点。请返回首页，从列表中选择。")
     return station
 
 

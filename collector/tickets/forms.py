@@ -10,6 +10,7 @@ from fastapi import UploadFile
 from pydantic import BaseModel, Field
 
 from collector.faults.rules.base import Category, Severity
+from collector.web.forms import Number
 from shared.months import local
 
 STEP = 50
@@ -60,7 +61,7 @@ class Delay(Seen):
 
 
 class HandOver(Seen):
-    assignee_id: int
+    assignee_id: Number
 
 
 class Fixed(Seen):
@@ -74,22 +75,22 @@ class Fixed(Seen):
 class Other(Seen):
     """Another ticket, and whether this one is put under it or only linked."""
 
-    other_id: int
+    other_id: Number
     under: bool = False
 
 
 class Removed(Seen):
-    photo_id: int
+    photo_id: Number
 
 
 class Reported(BaseModel):
     """A fault reported by hand, with photos."""
 
-    station_id: int
+    station_id: Number
     category: Category = Category.HARDWARE_COMMON
     severity: Severity = Severity.MAJOR
     text: Annotated[str, Field(max_length=2000)] = ""
-    previous_id: int | None = None
+    previous_id: Number | None = None
     photos: list[UploadFile] = []
     csrf: str = ""
 

@@ -38,6 +38,7 @@ from collector.tickets.queries import Ticket, Wanted
 from collector.tickets.service import Repair
 from collector.tickets.settling import REOPEN_MS
 from collector.tickets.words import ACTIONS, CATEGORIES, HELPED, REPORTED, STATES
+from collector.web.forms import Number
 from collector.web.render import renderer_of
 
 router = APIRouter(prefix="/tickets")
@@ -83,12 +84,14 @@ async def ticket_list(
 
 
 @router.get("/{ticket_id:int}")
-async def ticket_page(request: Request, visitor: Annotated[Visitor, may(May.SEE)], ticket_id: int) -> Response:
+async def ticket_page(request: Request, visitor: Annotated[Visitor, may(May.SEE)], ticket_id: Number) -> Response:
     return await show(request, visitor, ticket_id)
 
 
 @router.post("/{ticket_id:int}/acknowledge")
-async def acknowledge(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Promise, Form()]) -> Response:
+async def acknowledge(
+    request: Request, visitor: Worker, ticket_id: Number, form: Annotated[Promise, Form()]
+) -> Response:
     centre = centre_of(request)
     day = form.day or next_working_day(centre.now_ms, centre.settings.zone)
 
@@ -105,7 +108,7 @@ async def acknowledge(request: Request, visitor: Worker, ticket_id: int, form: A
 
 
 @router.post("/{ticket_id:int}/reassign")
-async def reassign(request: Request, visitor: Worker, ticket_id: int, form: Annotated[HandOver, Form()]) -> Response:
+async def reassign(request: Request, visitor: Worker, ticket_id: Number, form: Annotated[HandOver, Form()]) -> Response:
     async def act(connection: Connection, ticket: Ticket) -> object:
         mine = _hand(request, visitor, form)
         return await service.reassign(connection, ticket, assignee_id=form.assignee_id, note=form.note, **mine)
@@ -114,7 +117,7 @@ async def reassign(request: Request, visitor: Worker, ticket_id: int, form: Anno
 
 
 @router.post("/{ticket_id:int}/wait")
-async def wait(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Delay, Form()]) -> Response:
+async def wait(request: Request, visitor: Worker, ticket_id: Number, form: Annotated[Delay, Form()]) -> Response:
     until_ms = end_of(form.day, centre_of(request).settings.zone)
 
     async def act(connection: Connection, ticket: Ticket) -> object:
@@ -125,7 +128,7 @@ async def wait(request: Request, visitor: Worker, ticket_id: int, form: Annotate
 
 
 @router.post("/{ticket_id:int}/resolve")
-async def resolve(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Fixed, Form()]) -> Response:
+async def resolve(request: Request, visitor: Worker, ticket_id: Number, form: Annotated[Fixed, Form()]) -> Response:
     repair = Repair(form.cause, form.done, form.on_site, form.parts, form.helped)
 
     async def act(connection: Connection, ticket: Ticket) -> object:
@@ -135,7 +138,7 @@ async def resolve(request: Request, visitor: Worker, ticket_id: int, form: Annot
 
 
 @router.post("/{ticket_id:int}/give-back")
-async def give_back(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Seen, Form()]) -> Response:
+async def give_back(request: Request, visitor: Worker, ticket_id: Number, form: Annotated[Seen, Form()]) -> Response:
     async def act(connection: Connection, ticket: Ticket) -> object:
         return await handling.give_back(connection, ticket, note=form.note, **_hand(request, visitor, form))
 
@@ -143,7 +146,7 @@ async def give_back(request: Request, visitor: Worker, ticket_id: int, form: Ann
 
 
 @router.post("/{ticket_id:int}/reopen")
-async def reopen(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Seen, Form()]) -> Response:
+async def reopen(request: Request, visitor: Worker, ticket_id: Number, form: Annotated[Seen, Form()]) -> Response:
     async def act(connection: Connection, ticket: Ticket) -> object:
         return await handling.reopen(connection, ticket, note=form.note, **_hand(request, visitor, form))
 
@@ -151,7 +154,7 @@ async def reopen(request: Request, visitor: Worker, ticket_id: int, form: Annota
 
 
 @router.post("/{ticket_id:int}/join")
-async def join(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Other, Form()]) -> Response:
+async def join(request: Request, visitor: Worker, ticket_id: Number, form: Annotated[Other, Form()]) -> Response:
     """Put it under another ticket, or link the two. The person must see both."""
 
     async def act(connection: Connection, ticket: Ticket) -> object:
@@ -165,7 +168,7 @@ async def join(request: Request, visitor: Worker, ticket_id: int, form: Annotate
 
 
 @router.post("/{ticket_id:int}/split")
-async def split(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Seen, Form()]) -> Response:
+async def split(request: Request, visitor: Worker, ticket_id: Number, form: Annotated[Seen, Form()]) -> Response:
     async def act(connection: Connection, ticket: Ticket) -> object:
         return await handling.split(connection, ticket, **_hand(request, visitor, form))
 

@@ -22,6 +22,7 @@ from collector.tickets.pages import require, work
 from collector.tickets.photos import LARGEST, LargePhotoError, Picture, make_picture
 from collector.tickets.queries import Ticket, Wanted
 from collector.tickets.words import CATEGORIES, SEVERITIES, Action
+from collector.web.forms import Number
 from collector.web.render import renderer_of
 
 router = APIRouter(prefix="/tickets")
@@ -37,7 +38,7 @@ Worker = Annotated[Visitor, may(May.WORK_TICKETS)]
 
 
 @router.post("/{ticket_id:int}/comment")
-async def comment(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Remark, Form()]) -> Response:
+async def comment(request: Request, visitor: Worker, ticket_id: Number, form: Annotated[Remark, Form()]) -> Response:
     """Write a remark, with photos or without; photos may stand alone."""
     now_ms = centre_of(request).now_ms
     problem: CentreError | None = None
@@ -68,8 +69,8 @@ async def comment(request: Request, visitor: Worker, ticket_id: int, form: Annot
 async def photo(
     request: Request,
     visitor: Annotated[Visitor, may(May.SEE)],
-    ticket_id: int,
-    photo_id: int,
+    ticket_id: Number,
+    photo_id: Number,
     small: Annotated[bool, Query()] = False,
 ) -> Response:
     """A photo for those who may see its ticket."""
@@ -83,7 +84,9 @@ async def photo(
 
 
 @router.post("/{ticket_id:int}/remove-photo")
-async def remove_photo(request: Request, visitor: Worker, ticket_id: int, form: Annotated[Removed, Form()]) -> Response:
+async def remove_photo(
+    request: Request, visitor: Worker, ticket_id: Number, form: Annotated[Removed, Form()]
+) -> Response:
     """Take a photo away: its maker may, and the centre. The history keeps that there was one."""
     now_ms = centre_of(request).now_ms
 

@@ -48,6 +48,8 @@ def lasted(milliseconds: int, gettext: Callable[[str], str]) -> str:
         text = gettext("%(days)d 天 %(hours)d 小时") if hours else gettext("%(days)d 天")
     elif hours:
         text = gettext("%(hours)d 小时 %(minutes)d 分") if rest else gettext("%(hours)d 小时")
-    else:
+    elif minutes:
         text = gettext("%(minutes)d 分钟")
+    else:
+        text = gettext("不到 1 分钟")
     return text % {"days": days, "hours": hours, "minutes": rest}

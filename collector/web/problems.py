@@ -3,7 +3,7 @@
 import logging
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -28,6 +28,7 @@ _TITLES = {
     422: msgid("填写有误"),
     429: msgid("请稍候再试"),
 }
+_UNREADABLE = msgid("有一项没有填，或者太长、格式不对。请返回上一页改正后再提交。")
 _FAILED = msgid("系统出错了")
 _SORRY = msgid("系统出错，没有完成这次操作。请稍后再试；若仍不行，请把发生时间告诉区中心。")
 
@@ -61,7 +62,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     log.info("request_refused %s %s", request.url.path, error.__class__.__name__)
-    return _answer(request, 422, BadInputError.problem, str(BadInputError()), {})
+    return _answer(request, 422, BadInputError.problem, _UNREADABLE, {})
 
 
 async def _crash(request: Request, error: Exception) -> Response:
@@ -74,9 +75,19 @@ def _answer(request: Request, status: int, problem: str, detail: str, headers: d
     if _is_machine(request):
         body: dict[str, Any] = {"type": f"/problems/{problem}", "title": title, "status": status, "detail": detail}
         return JSONResponse(body, status, headers, media_type="application/problem+json")
-    page = renderer_of(request).page(request, "web/problem.html", status=status, title=title, detail=detail)
+    page = renderer_of(request).page(
+        request, "web/problem.html", status=status, title=title, detail=detail, back=_way_back(request)
+    )
     page.headers.update(headers)
     return page
+
+
+def _way_back(request: Request) -> str | None:
+    """The page of ours this request came from, so that nobody is left on a dead end."""
+    came = urlsplit(request.headers.get("referer", ""))
+    if came.netloc != request.url.netloc or (request.method == "GET" and came.path == request.url.path):
+        return None
+    return f"{came.path}?{came.query}" if came.query else came.path
 
 
 def _to_sign_in(request: Request) -> Response:

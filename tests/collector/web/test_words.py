@@ -82,7 +82,15 @@ def test_languages_are_read_without_a_compile_step() -> None:
 
 @pytest.mark.parametrize(
     ("minutes", "said"),
-    [(0, "0 分钟"), (59, "59 分钟"), (60, "1 小时"), (125, "2 小时 5 分"), (1440, "1 天"), (4500, "3 天 3 小时")],
+    [
+        (0, "不到 1 分钟"),
+        (1, "1 分钟"),
+        (59, "59 分钟"),
+        (60, "1 小时"),
+        (125, "2 小时 5 分"),
+        (1440, "1 天"),
+        (4500, "3 天 3 小时"),
+    ],
 )
 def test_how_long_something_lasts_is_said_in_two_units(minutes: int, said: str) -> None:
     assert lasted(minutes * 60_000, str) == said
