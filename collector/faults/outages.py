@@ -1,6 +1,7 @@
 """Reported power cuts and maintenance: while one lasts, its stations are not expected to speak and nobody is paged.
 
-State is kept all the same; what still stands when the outage is over becomes a ticket then.
+State is kept all the same; what still stands when the outage is over becomes a ticket then. One told of only afterwards
+is written into the time line as if it had been known; what becomes of its tickets is `collector.tickets.settling`'s.
 """
 
 from collections.abc import Mapping
@@ -14,8 +15,10 @@ from collector.faults import queries
 from collector.faults.queries import Outage, OutageKind
 from collector.stations import queries as stations
 from collector.stations.queries import Station
+from collector.timeline import service as timeline
 
 _DAY_MS = 86_400_000
+_OLDEST_MS = 366 * _DAY_MS
 
 
 async def report_outage(
@@ -34,15 +37,18 @@ async def report_outage(
 ) -> int:
     """Announce an outage of one station or of an area, and return its number.
 
-    Raises BadInputError when it ends before it begins, names no single place, or repeats before it is over.
+    It may be over already. Raises BadInputError when it ends before it begins, began over a year ago, names no single
+    place, or repeats before it is over.
     """
     if to_ms <= from_ms:
         raise BadInputError("结束时间必须晚于开始时间。请重新选择。")
+    if from_ms < now_ms - _OLDEST_MS:
+        raise BadInputError("开始时间不能早于一年前。请重新选择。")
     if (station_id is None) == (area_id is None):
         raise BadInputError("请选择一个站点或一个区域。")
     if every_days is not None and every_days * _DAY_MS < to_ms - from_ms:
         raise BadInputError("重复的间隔必须长于每次持续的时间。请重新选择。")
-    return await queries.add_outage(
+    outage_id = await queries.add_outage(
         connection,
         district_id,
         kind=kind,
@@ -55,12 +61,32 @@ async def report_outage(
         person_id=person_id,
         now_ms=now_ms,
     )
+    if from_ms < now_ms:
+        told = Outage(outage_id, kind, station_id, area_id, from_ms, to_ms, every_days, note, person_id)
+        concerned = {each.station_id for each in await list_concerned(connection, district_id, told)}
+        await timeline.excuse(connection, district_id, concerned, list_times(told, now_ms), now_ms=now_ms)
+    return outage_id
 
 
 async def end_outage(connection: Connection, district_id: int, outage_id: int, *, now_ms: int) -> None:
     """Take an outage back: from now on its stations are expected again."""
     if not await queries.cancel_outage(connection, district_id, outage_id, now_ms=now_ms):
         raise NotFoundError("没有这条停电或检修记录，或者已经取消。请刷新页面。")
+
+
+async def list_concerned(connection: Connection, district_id: int, outage: Outage) -> list[Station]:
+    """The stations an outage is about."""
+    parents = {each.area_id: each.parent_id for each in await areas.list_areas(connection, district_id)}
+    register = await stations.list_stations(connection, district_id)
+    return [each for each in register if _concerns(outage, each, _list_around(each, parents))]
+
+
+def list_times(outage: Outage, now_ms: int) -> list[tuple[int, int]]:
+    """From when to when it lasted or lasts, each time that has begun."""
+    turn_ms = (outage.every_days or 0) * _DAY_MS
+    count = (now_ms - outage.from_ms) // turn_ms + 1 if turn_ms else 1
+    begun = [(outage.from_ms + turn * turn_ms, outage.to_ms + turn * turn_ms) for turn in range(count)]
+    return [each for each in begun if each[0] < now_ms]
 
 
 @dataclass(frozen=True, slots=True)

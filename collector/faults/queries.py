@@ -206,6 +206,17 @@ async def list_outages(
     return [_outage(row) for row in await connection.execute(statement)]
 
 
+async def list_told_late(connection: AsyncConnection, district_id: int, *, since_ms: int) -> list[Outage]:
+    """Outages that somebody told of when they had begun already, told or ended since then."""
+    each = outages.c
+    statement = _outages(district_id).where(
+        each.from_ms < each.created_ms,
+        each.cancelled_ms.is_(None),
+        or_(each.created_ms > since_ms, each.to_ms > since_ms),
+    )
+    return [_outage(row) for row in await connection.execute(statement.order_by(each.outage_id))]
+
+
 async def list_announced(connection: AsyncConnection, district_id: int, *, since_ms: int, limit: int) -> list[Outage]:
     """Outages that are to come, last or were over only after `since_ms`, and all that repeat; the newest first."""
     each = outages.c

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from collector.tickets.ended_queries import is_counted
 from collector.tickets.models import ticket_changes, tickets
 from collector.tickets.words import Action
 
@@ -61,7 +62,7 @@ async def list_cases(
                 before, (before.c.district_id == each.district_id) & (before.c.ticket_id == each.previous_id)
             )
         )
-        .where(each.district_id == district_id, each.opened_ms >= from_ms, each.opened_ms < to_ms)
+        .where(each.district_id == district_id, each.opened_ms >= from_ms, each.opened_ms < to_ms, is_counted())
         .order_by(each.opened_ms, each.ticket_id)
     )
     if township_id is not None:

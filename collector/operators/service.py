@@ -16,6 +16,7 @@ from collector.operators import queries
 from collector.people import queries as people
 from collector.people.queries import Absence, Person, Role
 from collector.people.service import mask_phone
+from collector.tickets import ended_queries
 from collector.tickets import queries as tickets
 from collector.tickets.routing import Step
 from collector.web.i18n import msgid
@@ -182,7 +183,7 @@ async def show_phone(connection: Connection, person: Person, *, person_id: int, 
 
 async def list_topics(connection: Connection, district_id: int, *, now_ms: int) -> list[Topic]:
     """For each township with faults within a year, what they were about most."""
-    outcomes = await tickets.list_outcomes(
+    outcomes = await ended_queries.list_outcomes(
         connection, district_id, from_ms=now_ms - YEAR_MS, to_ms=now_ms, centre_step=Step.CENTRE
     )
     by_area: dict[UUID, list[tuple[Category, int]]] = {}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from collector.db.engine import Connection
-from collector.tickets import queries
+from collector.tickets import ended_queries
 from collector.tickets.queries import Ticket
 
 _CURES = 3
@@ -24,7 +24,7 @@ class Lesson:
 
 async def learn(connection: Connection, ticket: Ticket) -> Lesson:
     """What earlier tickets teach about this one."""
-    helped = await queries.count_helped(connection, ticket.district_id, ticket.rule)
-    cures = await queries.list_cures(connection, ticket.district_id, ticket.rule, limit=_CURES + 1)
+    helped = await ended_queries.count_helped(connection, ticket.district_id, ticket.rule)
+    cures = await ended_queries.list_cures(connection, ticket.district_id, ticket.rule, limit=_CURES + 1)
     others = [each for each in cures if each.ticket_id != ticket.ticket_id and each.resolution]
     return Lesson(sum(helped.values()), helped.get("plain", 0), helped.get("backbone", 0), others[:_CURES])

@@ -54,16 +54,6 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How faults of one township and category ended: all that are decided, and those that never reached the centre."""
-
-    area_id: UUID | None
-    category: Category
-    faults: int
-    below_centre: int
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """One line of a ticket's history. `person_id` None: the machine did it."""
 
@@ -131,7 +121,7 @@ async def list_tickets(
 async def find_tickets(connection: AsyncConnection, district_id: int, wanted: Wanted, *, limit: int) -> list[Ticket]:
     """In the same order, what is wanted."""
     each = tickets.c
-    statement = _tickets().where(each.district_id == district_id)
+    statement = select_tickets().where(each.district_id == district_id)
     if wanted.open is not None:
         statement = statement.where(each.open if wanted.open else ~each.open)
     for column, value in (
@@ -151,20 +141,20 @@ async def find_tickets(connection: AsyncConnection, district_id: int, wanted: Wa
         statement = statement.where(each.merged_into.is_(None))
     rank = case((each.severity == Severity.CRITICAL, 0), (each.severity == Severity.MAJOR, 1), else_=2)
     statement = statement.order_by(case((each.open, rank), else_=3), each.opened_ms.desc(), each.ticket_id.desc())
-    return [_ticket(row) for row in await connection.execute(statement.limit(limit))]
+    return [read_ticket(row) for row in await connection.execute(statement.limit(limit))]
 
 
 async def list_open(connection: AsyncConnection, district_id: int) -> dict[str, Ticket]:
     """Every open ticket of a district by its key."""
-    statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.open)
-    return {row.dedup_key: _ticket(row) for row in await connection.execute(statement)}
+    statement = select_tickets().where(tickets.c.district_id == district_id, tickets.c.open)
+    return {row.dedup_key: read_ticket(row) for row in await connection.execute(statement)}
 
 
 async def list_due(connection: AsyncConnection, district_id: int, *, now_ms: int, limit: int = 500) -> list[Ticket]:
     """Open tickets the ladder has to act on now, those that have waited longest first."""
-    statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.open, tickets.c.due_ms <= now_ms)
+    statement = select_tickets().where(tickets.c.district_id == district_id, tickets.c.open, tickets.c.due_ms <= now_ms)
     statement = statement.order_by(tickets.c.due_ms, tickets.c.ticket_id).limit(limit)
-    return [_ticket(row) for row in await connection.execute(statement)]
+    return [read_ticket(row) for row in await connection.execute(statement)]
 
 
 async def list_stranded(connection: AsyncConnection, district_id: int, *, day: str) -> list[Ticket]:
@@ -174,76 +164,32 @@ async def list_stranded(connection: AsyncConnection, district_id: int, *, day: s
     away = select(absences.c.person_id).where(
         absences.c.district_id == district_id, absences.c.from_day <= day, absences.c.to_day >= day
     )
-    statement = _tickets().where(
+    statement = select_tickets().where(
         each.district_id == district_id,
         each.open,
         each.due_ms.is_not(None),
         or_(each.assignee_id.in_(gone), and_(each.state == TicketState.OPEN, each.assignee_id.in_(away))),
     )
-    return [_ticket(row) for row in await connection.execute(statement.order_by(each.ticket_id))]
+    return [read_ticket(row) for row in await connection.execute(statement.order_by(each.ticket_id))]
 
 
 async def list_merged(connection: AsyncConnection, district_id: int, ticket_id: int) -> list[Ticket]:
     """What has been put under a ticket."""
-    statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.merged_into == ticket_id)
-    return [_ticket(row) for row in await connection.execute(statement.order_by(tickets.c.ticket_id))]
-
-
-async def count_helped(connection: AsyncConnection, district_id: int, rule: str) -> dict[str, int]:
-    """Of ended tickets of a rule whose people have answered: how often each hint has mended it."""
-    each = tickets.c
-    statement = (
-        select(each.helped, func.count())
-        .where(each.district_id == district_id, each.rule == rule, each.helped.is_not(None))
-        .where(each.state == TicketState.CLOSED)
-        .group_by(each.helped)
-    )
-    return {str(row[0]): row[1] for row in await connection.execute(statement)}
-
-
-async def list_cures(connection: AsyncConnection, district_id: int, rule: str, *, limit: int) -> list[Ticket]:
-    """The newest closed tickets of a rule that people have mended in a way no hint says."""
-    each = tickets.c
-    statement = (
-        _tickets()
-        .where(each.district_id == district_id, each.rule == rule, each.helped == "other")
-        .where(each.state == TicketState.CLOSED)
-        .order_by(each.closed_ms.desc(), each.ticket_id.desc())
-    )
-    return [_ticket(row) for row in await connection.execute(statement.limit(limit))]
-
-
-async def list_outcomes(
-    connection: AsyncConnection, district_id: int, *, from_ms: int, to_ms: int, centre_step: int
-) -> list[Outcome]:
-    """Of faults found in this period, by township and category: how many are decided, how many below the centre.
-
-    Decided is a ticket that is closed or has reached the centre; others can still become either.
-    """
-    each = tickets.c
-    reached = each.step >= centre_step
-    statement = (
-        select(each.area_id, each.category, func.count(), func.sum(case((reached, 0), else_=1)))
-        .where(each.district_id == district_id, each.opened_ms >= from_ms, each.opened_ms < to_ms)
-        .where(or_(~each.open, reached))
-        .group_by(each.area_id, each.category)
-        .order_by(each.area_id, each.category)
-    )
-    rows = await connection.execute(statement)
-    return [Outcome(area_id, Category(name), faults, int(below)) for area_id, name, faults, below in rows]
+    statement = select_tickets().where(tickets.c.district_id == district_id, tickets.c.merged_into == ticket_id)
+    return [read_ticket(row) for row in await connection.execute(statement.order_by(tickets.c.ticket_id))]
 
 
 async def get_ticket(connection: AsyncConnection, district_id: int, ticket_id: int) -> Ticket | None:
-    statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.ticket_id == ticket_id)
+    statement = select_tickets().where(tickets.c.district_id == district_id, tickets.c.ticket_id == ticket_id)
     row = (await connection.execute(statement)).first()
-    return None if row is None else _ticket(row)
+    return None if row is None else read_ticket(row)
 
 
 async def get_latest(connection: AsyncConnection, district_id: int, dedup_key: str) -> Ticket | None:
     """The newest ticket, open or closed, that this key has had."""
-    statement = _tickets().where(tickets.c.district_id == district_id, tickets.c.dedup_key == dedup_key)
+    statement = select_tickets().where(tickets.c.district_id == district_id, tickets.c.dedup_key == dedup_key)
     row = (await connection.execute(statement.order_by(tickets.c.ticket_id.desc()).limit(1))).first()
-    return None if row is None else _ticket(row)
+    return None if row is None else read_ticket(row)
 
 
 async def list_changes(connection: AsyncConnection, district_id: int, ticket_id: int) -> list[Change]:
@@ -298,7 +244,7 @@ async def add_ticket(connection: AsyncConnection, district_id: int, new: NewTick
         chain=new.chain,
     )
     row = (await connection.execute(statement.on_conflict_do_nothing().returning(*_columns()))).first()
-    return None if row is None else _ticket(row)
+    return None if row is None else read_ticket(row)
 
 
 async def change_ticket(connection: AsyncConnection, ticket: Ticket, *, version: int, **values: Any) -> Ticket | None:
@@ -311,7 +257,7 @@ async def change_ticket(connection: AsyncConnection, ticket: Ticket, *, version:
         .returning(*_columns())
     )
     row = (await connection.execute(statement)).first()
-    return None if row is None else _ticket(row)
+    return None if row is None else read_ticket(row)
 
 
 async def put_facts(connection: AsyncConnection, ticket: Ticket, facts: Mapping[str, Any]) -> None:
@@ -371,7 +317,7 @@ def _columns() -> list[Any]:
     return [tickets.c[name] for name in Ticket.__slots__]
 
 
-def _tickets() -> Select[Any]:
+def select_tickets() -> Select[Any]:
     return select(*_columns())
 
 
@@ -380,7 +326,7 @@ def _changes() -> Select[Any]:
     return select(each.ticket_id, each.version, each.at_ms, each.person_id, each.action, each.note, each.data)
 
 
-def _ticket(row: Any) -> Ticket:
+def read_ticket(row: Any) -> Ticket:
     values = dict(row._mapping)  # noqa: SLF001 - the row's public mapping
     values["category"] = Category(values["category"])
     values["severity"] = Severity(values["severity"])

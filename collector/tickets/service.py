@@ -14,7 +14,7 @@ from collector.faults.rules.base import Translate
 from collector.faults.service import list_cards
 from collector.people import queries as people
 from collector.people.queries import Person, Role
-from collector.tickets import queries
+from collector.tickets import ended_queries, queries
 from collector.tickets.ladder import load_pace
 from collector.tickets.queries import Change, Ticket
 from collector.tickets.routing import Step
@@ -257,7 +257,7 @@ async def share_below_centre(
 
     None: nothing is decided yet. `area_id` looks at one township.
     """
-    outcomes = await queries.list_outcomes(
+    outcomes = await ended_queries.list_outcomes(
         connection, district_id, from_ms=from_ms, to_ms=to_ms, centre_step=Step.CENTRE
     )
     mine = [each for each in outcomes if area_id is None or each.area_id == area_id]

@@ -24,6 +24,7 @@ from collector.people.queries import Person
 from collector.people.service import list_reachable
 from collector.stations import queries as stations
 from collector.tickets import queries
+from collector.tickets.excusing import excuse
 from collector.tickets.ladder import Pace, climb, load_pace, routed
 from collector.tickets.queries import NewTicket, Ticket
 from collector.tickets.routing import Route, Step, Where, find_route, make_chain
@@ -89,6 +90,7 @@ async def settle(
             changed.append(await _keep(connection, ticket, found[key], this))
         elif ticket.rule in {SILENT, SHAKING} or ticket.station_id not in silent:
             changed.append(await _fade(connection, ticket, this))
+    changed += await excuse(connection, district_id, now_ms=now_ms)
     changed += await climb(connection, district_id, pace=this.pace, excused=excused, now_ms=now_ms)
     return [each for each in changed if each is not None]
 

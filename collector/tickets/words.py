@@ -42,6 +42,7 @@ class Action(StrEnum):
     SPLIT = "split"
     LINKED = "linked"
     PHOTO_REMOVED = "photo_removed"
+    EXCUSED = "excused"
     CLOSED = "closed"
 
 
@@ -91,6 +92,7 @@ ACTIONS: dict[Action, str] = {
     Action.SPLIT: "恢复为单独工单",
     Action.LINKED: "关联工单",
     Action.PHOTO_REMOVED: "删除照片",
+    Action.EXCUSED: "事后登记的停电或检修，不计入统计",
     Action.CLOSED: "办结",
 }
 
@@ -115,6 +117,9 @@ STEPS: dict[int, str] = {
 
 REPORTED = "reported"
 """The rule of tickets that people open by hand: no sensor sees such a fault, so people alone close it."""
+
+EXCUSED_BY = "outage_id"
+"""Under this name the facts of a ticket keep the outage that explains it; such a ticket is counted nowhere."""
 
 HELPED: dict[str, str] = {
     "plain": "操作员的处理提示有效",

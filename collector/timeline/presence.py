@@ -5,9 +5,11 @@ be heard because the centre itself was not listening. A stretch of silence is ju
 boots tell whether the PC was off, or only the link was cut.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 from typing import NamedTuple
 
 
@@ -162,6 +164,27 @@ def judge_again(stretch: Stretch, boots: Sequence[Boot], *, alive_since_ms: int)
     if at_ms < end_ms:
         pieces.append((at_ms, end_ms, Presence.UP))
     return [Stretch(stretch.station_id, begin, end, presence, checked=True) for begin, end, presence in pieces]
+
+
+def excuse(stretch: Stretch, spans: Sequence[tuple[int, int]], *, now_ms: int) -> list[Stretch]:
+    """The same time, off within these spans, which are in order and apart. One that lasts beyond now stays open."""
+    pieces: list[Stretch] = []
+    at_ms, end_ms = stretch.from_ms, stretch.to_ms
+    for begin_ms, over_ms in spans[bisect_right(spans, at_ms, key=itemgetter(1)) :]:
+        from_ms = max(begin_ms, at_ms)
+        if end_ms is not None:
+            to_ms: int | None = min(over_ms, end_ms)
+        else:
+            to_ms = over_ms if over_ms <= now_ms else None
+        if from_ms >= (now_ms if to_ms is None else to_ms):
+            break
+        if from_ms > at_ms:
+            pieces.append(stretch._replace(from_ms=at_ms, to_ms=from_ms))
+        pieces.append(Stretch(stretch.station_id, from_ms, to_ms, Presence.OFF, checked=True))
+        if to_ms is None or to_ms == end_ms:
+            return pieces
+        at_ms = to_ms
+    return [*pieces, stretch._replace(from_ms=at_ms)]
 
 
 def join(stretches: Iterable[Stretch]) -> list[Stretch]:

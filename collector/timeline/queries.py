@@ -91,14 +91,12 @@ async def availability(
 
 
 async def list_stretches(
-    connection: AsyncConnection, district_id: int, station_id: int, *, from_ms: int, to_ms: int
+    connection: AsyncConnection, district_id: int, station_id: int | None = None, *, from_ms: int, to_ms: int
 ) -> list[Stretch]:
-    """The time line of one station in a period, in order, whole stretches."""
-    statement = (
-        _stretches(district_id)
-        .where(stretches.c.station_id == station_id, *_within(from_ms, to_ms))
-        .order_by(stretches.c.from_ms)
-    )
+    """The time line of one station, or of all, in a period, in order, whole stretches."""
+    statement = _stretches(district_id).where(*_within(from_ms, to_ms)).order_by(stretches.c.from_ms)
+    if station_id is not None:
+        statement = statement.where(stretches.c.station_id == station_id)
     return [_stretch(row) for row in await connection.execute(statement)]
 
 

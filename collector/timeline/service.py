@@ -5,11 +5,12 @@
 A tick that is lost costs nothing: the next one sees the same stations and dates what it finds by what was received.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from collector.db.engine import Connection
 from collector.timeline import queries
 from collector.timeline.presence import Ear, Sight, Stretch, find_gap, join, judge_again, move
+from collector.timeline.presence import excuse as excuse_one
 
 _REMEMBER_MS = 100 * 86_400_000
 _AGAIN_AT_ONCE = 100
@@ -71,6 +72,24 @@ async def judge_returned(
         again = [piece for each in silences for piece in judge_again(each, boots, alive_since_ms=began_ms)]
         await queries.replace_stretches(connection, district_id, silences, again)
     return len(turn)
+
+
+async def excuse(
+    connection: Connection,
+    district_id: int,
+    stations: Collection[int],
+    spans: Sequence[tuple[int, int]],
+    *,
+    now_ms: int,
+) -> None:
+    """Write these stations off within these spans: somebody has told afterwards why nobody was to be expected."""
+    if not spans:
+        return
+    found = await queries.list_stretches(connection, district_id, from_ms=spans[0][0], to_ms=spans[-1][1])
+    mine = [(each, excuse_one(each, spans, now_ms=now_ms)) for each in found if each.station_id in stations]
+    changed = [(each, pieces) for each, pieces in mine if pieces != [each]]
+    old, new = [each for each, _ in changed], [piece for _, pieces in changed for piece in pieces]
+    await queries.replace_stretches(connection, district_id, old, new)
 
 
 async def load_strip(

@@ -40,7 +40,7 @@ NAMELESS = {
     ("collector/overview/queries.py", "list_cells"): "`_from` names it",
     ("collector/people/queries.py", "end_sessions_before"): "tidies up by time in all districts, a shard at a time",
     ("collector/stations/queries.py", "_states"): "columns only; whoever calls it names it",
-    ("collector/tickets/queries.py", "_tickets"): "columns only; whoever calls it names it",
+    ("collector/tickets/queries.py", "select_tickets"): "columns only; whoever calls it names it",
     ("collector/tickets/queries.py", "_changes"): "columns only; whoever calls it names it",
     ("collector/storage/queries.py", "list_stray_months"): "partitions of PostgreSQL, which hold all districts",
     ("collector/storage/queries.py", "add_month"): "partitions of PostgreSQL, which hold all districts",

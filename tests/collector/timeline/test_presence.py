@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.timeline.presence import Boot, Ear, Presence, Sight, Stretch, find_gap, join, judge_again, move
+from collector.timeline.presence import Boot, Ear, Presence, Sight, Stretch, excuse, find_gap, join, judge_again, move
 
 MINUTE_MS = 60_000
 NOON_MS = 1_788_000_000_000
@@ -139,6 +139,28 @@ def test_a_silence_judged_again_is_as_long_as_it_was(edges: list[int], alive_sin
     assert again[-1].to_ms == at(60)
     assert all(each.to_ms == later.from_ms for each, later in pairwise(again))
     assert all(each.from_ms < (each.to_ms or 0) for each in again)
+
+
+@pytest.mark.parametrize(
+    ("until", "spans", "expected"),
+    [
+        pytest.param(60, [], [(DOWN, 0, 60)], id="none"),
+        pytest.param(60, [(10, 20)], [(DOWN, 0, 10), (OFF, 10, 20), (DOWN, 20, 60)], id="inside"),
+        pytest.param(60, [(-10, 70)], [(OFF, 0, 60)], id="around"),
+        pytest.param(60, [(-20, -10), (50, 70)], [(DOWN, 0, 50), (OFF, 50, 60)], id="at-its-end"),
+        pytest.param(60, [(-5, 5), (10, 20)], [(OFF, 0, 5), (DOWN, 5, 10), (OFF, 10, 20), (DOWN, 20, 60)], id="twice"),
+        pytest.param(60, [(60, 90)], [(DOWN, 0, 60)], id="after-it"),
+        pytest.param(None, [(10, 20)], [(DOWN, 0, 10), (OFF, 10, 20), (DOWN, 20, None)], id="it-lasts"),
+        pytest.param(None, [(10, 120)], [(DOWN, 0, 10), (OFF, 10, None)], id="both-last"),
+        pytest.param(None, [(100, 120)], [(DOWN, 0, None)], id="still-ahead"),
+    ],
+)
+def test_an_outage_told_of_afterwards_is_cut_out_of_what_was_written(
+    until: int | None, spans: list[tuple[int, int]], expected: Told
+) -> None:
+    silence = Stretch(1, at(0), None if until is None else at(until), DOWN, checked=False)
+    told = [(at(begin), at(end)) for begin, end in spans]
+    assert minutes(excuse(silence, told, now_ms=at(100))) == expected
 
 
 def test_neighbours_that_say_the_same_are_shown_as_one() -> None:
