@@ -51,6 +51,8 @@ class Machine:
     changed: bool = True
     playing: str = ""
     boots: int = 0
+    heard_ms: int | None = None
+    """When it was last heard, if it has fallen silent since the last round."""
 
     @property
     def stream(self) -> str:
@@ -68,6 +70,13 @@ class Machine:
     def is_off(self) -> bool:
         """Silent because it has no power, not for want of a line."""
         return any(each.kind.name in OFF for each in self.troubles)
+
+    def suffers(self, trouble: Trouble) -> None:
+        """One more thing is wrong from its beginning on; the last that was heard before a silence is kept."""
+        if trouble.kind.silent and not self.is_silent:
+            self.heard_ms = self.last_beat(trouble.begin_ms)
+        self.troubles.append(trouble)
+        self.changed = True
 
     def last_beat(self, now_ms: int) -> int:
         """When its newest heartbeat came, if it is heard."""
@@ -149,15 +158,19 @@ class Fleet:
         """Every station that can be heard has been, at its last heartbeat."""
         heard = [each for each in self.machines.values() if not each.is_silent]
         await self._push([each for each in heard if each.changed or each.lines], now_ms)
+        beats = [(each, each.last_beat(now_ms)) for each in heard]
+        beats += [(each, each.heard_ms) for each in self.machines.values() if each.heard_ms is not None]
         rows = [
             {
                 "station": each.station_id,
-                "received_ms": each.last_beat(now_ms),
-                "wall_ms": each.last_beat(now_ms),
-                "mono_ms": each.last_beat(now_ms) - each.born_ms,
+                "received_ms": beat_ms,
+                "wall_ms": beat_ms,
+                "mono_ms": beat_ms - each.born_ms,
             }
-            for each in heard
+            for each, beat_ms in beats
         ]
+        for each, _ in beats:
+            each.heard_ms = None
         place = station_states.c.station_id == bindparam("station")
         async with self._database.write() as connection:
             await connection.execute(update(station_states).where(place), rows)

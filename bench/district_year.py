@@ -1,8 +1,8 @@
 """A year of Lizhou District: the real register, the real engine, invented faults and people, virtual time.
 
-The model and what in it is assumed stand in `bench/district_model.py`. The centre's rounds run every five minutes
-around whatever happens, every hour otherwise. Both modes live through the same faults. Usage:
-`python -m bench.district_year [--days 365] [--seed 1] [--mode both|together|alone]`.
+The model and what in it is assumed stand in `bench/district_model.py`, when the centre looks in `district_rounds.py`.
+Both modes live through the same faults. Usage:
+`python -m bench.district_year [--days 365] [--seed 1] [--mode both|together|alone] [--every-round]`.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import heapq
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,23 +21,19 @@ from typing import Any
 from sqlalchemy import select
 
 from bench.district_life import OFF, Fleet, Machine
-from bench.district_model import (
-    DAY_MS,
-    FILM_EVERY_DAYS,
-    HABITS,
-    HOUR_MS,
-    MINUTE_MS,
-    Trouble,
-    invent_year,
-    spread,
-)
+from bench.district_model import DAY_MS, FILM_EVERY_DAYS, HABITS, HOUR_MS, Trouble, invent_year, spread
 from bench.district_office import LIZHOU, plant
+from bench.district_rounds import FILM_BEGINS_MS, FILM_ENDS_MS, NIGHT_MS, ROUND_MS, SILENCE_SHOWS_MS, Rounds
+from bench.district_truth import Truth
 from bench.report import emit
 from collector import jobs
+from collector.alerts import service as alerts
+from collector.alerts.channels.base import OpenChannel
 from collector.alerts.models import outbox
 from collector.centre import Centre
 from collector.db.engine import Connection, Database
 from collector.errors import ConflictError
+from collector.faults import queries as faults
 from collector.people import queries as people
 from collector.people.queries import Person, Role
 from collector.settings import Settings
@@ -51,12 +47,7 @@ from shared.months import BEIJING
 from tests.clocks import ManualClock
 
 BEGIN_MS = int(datetime(2026, 1, 1, tzinfo=BEIJING).timestamp() * 1000)
-ROUND_MS = 5 * MINUTE_MS
-IDLE_MS = 60 * MINUTE_MS
-BUSY_MS = 45 * MINUTE_MS
-NIGHT_MS = 3 * HOUR_MS
-FILM_BEGINS_MS = 19 * HOUR_MS
-FILM_ENDS_MS = FILM_BEGINS_MS + 40 * MINUTE_MS
+PROGRESS_DAYS = 30
 MODES = ("together", "alone")
 
 
@@ -79,56 +70,58 @@ class Tally:
 class Year:
     """One mode's year. `plans` are what people will do: when, and what."""
 
+    mode: str
     centre: Centre
     clock: ManualClock
     fleet: Fleet
-    troubles: list[Trouble]
+    truth: Truth
     staff: dict[int, Person]
     pace: Pace
-    township_of: dict[int, int]
-    areas: dict[Any, int]
+    seed: int
     dice: random.Random
-    rounds: set[int] = field(default_factory=set)
-    queue: list[int] = field(default_factory=list)
+    rounds: Rounds
+    channels: Mapping[str, OpenChannel]
     plans: list[tuple[int, int, str, int, int]] = field(default_factory=list)
     seen: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     origin: dict[int, Trouble] = field(default_factory=dict)
-    false: Counter[str] = field(default_factory=Counter)
+    false: dict[int, Ticket] = field(default_factory=dict)
     now_ms: int = BEGIN_MS
+    looked_ms: int = 0
 
-    def at(self, moment_ms: float) -> None:
-        """Have a round at the next five minutes after this moment."""
-        slot = int(-(-moment_ms // ROUND_MS) * ROUND_MS)
-        if slot not in self.rounds:
-            self.rounds.add(slot)
-            heapq.heappush(self.queue, slot)
-
-    def busy(self, from_ms: float) -> None:
-        for late in range(0, BUSY_MS, ROUND_MS):
-            self.at(from_ms + late)
-
-    async def live(self, days: float) -> None:
-        end_ms = BEGIN_MS + int(days * DAY_MS)
-        for moment_ms in range(BEGIN_MS, end_ms, IDLE_MS):
-            self.at(moment_ms)
-        pending = list(reversed(self.troubles))
-        for trouble in self.troubles:
-            self.busy(trouble.begin_ms)
-        for day in range(int(days)):
-            self.busy(BEGIN_MS + day * DAY_MS + FILM_BEGINS_MS)
-        while self.queue and self.queue[0] < end_ms:
-            self._advance(heapq.heappop(self.queue))
+    async def live(self, days: int) -> None:
+        end_ms = BEGIN_MS + days * DAY_MS
+        so_far = PROGRESS_DAYS
+        pending = list(reversed(self.truth.troubles))
+        for trouble in self.truth.troubles:
+            self._show(trouble, trouble.begin_ms)
+        while (next_ms := self.rounds.take()) < end_ms:
+            if next_ms >= BEGIN_MS + so_far * DAY_MS:
+                await self._tell_progress(so_far)
+                so_far += PROGRESS_DAYS
+            self._advance(int(next_ms))
             while pending and pending[-1].begin_ms <= self.now_ms:
                 self._strike(pending.pop())
             self._heal()
             await self._pass_day()
             await self.fleet.beat(self.now_ms)
-            if self.now_ms % HOUR_MS == 0:
+            if self.now_ms >= self.looked_ms + HOUR_MS:
                 await jobs.look_back(self.centre)
-            await jobs.judge_faults(self.centre, _always)
-            await jobs.send_alerts(self.centre)
+                self.looked_ms = self.now_ms
+            await jobs.judge_district(self.centre, LIZHOU, BEGIN_MS - DAY_MS, self.channels)
+            await jobs.pump_alerts(self.centre, self.channels)
             await self._look()
             await self._act()
+
+    def _show(self, trouble: Trouble, from_ms: float) -> None:
+        """Have rounds when this trouble's beginning, or its end, can first be seen."""
+        for late_ms in (0, *SILENCE_SHOWS_MS) if trouble.kind.silent else (0,):
+            self.rounds.at(from_ms + late_ms)
+
+    async def _tell_progress(self, days: int) -> None:
+        """The figures so far, and all that is false or missed, so that a year cut short still says something."""
+        tally = await self.add_up(days)
+        figures = {name: getattr(tally, name) for name in ("faults", "tickets", "at_centre", "false", "missed")}
+        emit("district_year.so_far", days, "days", mode=self.mode, **figures, worst=tally.worst, **tally.notes)
 
     def _advance(self, to_ms: int) -> None:
         self.clock.advance(seconds=(to_ms - self.now_ms) / 1000)
@@ -152,10 +145,9 @@ class Year:
 
     def _strike(self, trouble: Trouble) -> None:
         for machine in self._machines_at(trouble.place, trouble.kind.scope):
-            machine.troubles.append(trouble)
-            machine.changed = True
+            machine.suffers(trouble)
         if trouble.end_ms < float("inf"):
-            self.busy(trouble.end_ms)
+            self._show(trouble, trouble.end_ms)
 
     def _machines_at(self, place: int | None, scope: str) -> Iterable[Machine]:
         machines = self.fleet.machines.values()
@@ -178,67 +170,51 @@ class Year:
         """See which tickets are new or in new hands, find what each is about, and let its person plan."""
         async with self.centre.database.read() as connection:
             present = await tickets.list_open(connection, LIZHOU)
+            findings = await faults.list_findings(connection, LIZHOU)
         for ticket in present.values():
             mark = (ticket.opened_ms, ticket.step, ticket.assignee_id or 0)
             if self.seen.get(ticket.ticket_id) == mark:
                 continue
             self.seen[ticket.ticket_id] = mark
-            causes = self._find_causes(ticket)
+            causes = self.truth.find_causes(ticket, self.now_ms)
             for each in causes:
                 each.found = True
             if causes:
                 self.origin[ticket.ticket_id] = causes[0]
-            else:
-                self.false[ticket.rule] += ticket.ticket_id not in self.origin
+            elif ticket.ticket_id not in self.origin:
+                self.false.setdefault(ticket.ticket_id, ticket)
             self._plan(ticket, self.origin.get(ticket.ticket_id))
-
-    def _find_causes(self, ticket: Ticket) -> list[Trouble]:
-        """What is truly wrong, or was until an hour ago, where this ticket points; the newest first."""
-        return [
-            trouble
-            for trouble in reversed(self.troubles)
-            if trouble.begin_ms <= self.now_ms
-            and trouble.end_ms > ticket.since_ms - HOUR_MS
-            and ticket.rule in trouble.kind.rules
-            and self._is_there(trouble, ticket)
-        ]
-
-    def _is_there(self, trouble: Trouble, ticket: Ticket) -> bool:
-        if trouble.kind.scope == "district" or (ticket.station_id is None and ticket.area_id not in self.areas):
-            return True
-        if ticket.station_id is None:
-            return trouble.kind.silent and self._township(trouble) == self.areas[ticket.area_id]
-        if trouble.kind.scope == "township":
-            return trouble.place == self.township_of[ticket.station_id]
-        return trouble.place == ticket.station_id
-
-    def _township(self, trouble: Trouble) -> int | None:
-        is_station = trouble.kind.scope == "station"
-        return self.township_of[trouble.place or 0] if is_station else trouble.place
+        self.rounds.expect(findings.values(), present.values(), self.now_ms)
 
     def _plan(self, ticket: Ticket, cause: Trouble | None) -> None:
         person = self.staff.get(ticket.assignee_id or 0)
         if person is None:
             return
         habit = HABITS[person.role]
-        if self.dice.random() >= habit.answers:
+        dice = self._dice_for(ticket, cause)
+        if dice.random() >= habit.answers:
             return
-        wait_h = spread(self.dice, habit.answer_h)
+        wait_h = spread(dice, habit.answer_h)
         calendar = self.pace.calendar
         count = calendar.add_opening_time if person.role is Role.PLAIN else calendar.add_working_time
         answer_ms = count(self.now_ms, wait_h)
         ends_itself = cause is None or (cause.kind.ends_h is not None and cause.kind.scope != "station")
-        able = ends_itself or (cause is not None and self.dice.random() < habit.skill(cause.kind.category))
+        able = ends_itself or (cause is not None and dice.random() < habit.skill(cause.kind.category))
         if not able:
             return
-        mend_ms = count(answer_ms, spread(self.dice, habit.mend_h))
+        mend_ms = count(answer_ms, spread(dice, habit.mend_h))
         self._schedule(answer_ms, ticket, "acknowledge", mend_ms)
         if not ends_itself:
             self._schedule(mend_ms, ticket, "mend", 0)
 
+    def _dice_for(self, ticket: Ticket, cause: Trouble | None) -> random.Random:
+        """What a person does about a fault is drawn for it alone, whatever else happens and whenever it is seen."""
+        began_ms = 0 if cause is None else cause.begin_ms
+        return _dice(f"{self.seed}/{ticket.rule}/{ticket.place}/{began_ms}/{ticket.step}")
+
     def _schedule(self, at_ms: int, ticket: Ticket, act: str, until_ms: int) -> None:
         heapq.heappush(self.plans, (at_ms, ticket.ticket_id, act, ticket.assignee_id or 0, until_ms))
-        self.at(at_ms)
+        self.rounds.at(at_ms)
 
     async def _act(self) -> None:
         while self.plans and self.plans[0][0] <= self.now_ms:
@@ -251,7 +227,7 @@ class Year:
                     await self._acknowledge(connection, ticket, person_id, until_ms)
                 elif (cause := self.origin.get(ticket_id)) is not None:
                     cause.end_ms = min(cause.end_ms, self.now_ms)
-                    self.busy(self.now_ms)
+                    self._show(cause, self.now_ms + ROUND_MS)
 
     async def _acknowledge(self, connection: Connection, ticket: Ticket, person_id: int, until_ms: int) -> None:
         promised_ms = max(until_ms, self.now_ms) + DAY_MS
@@ -267,77 +243,46 @@ class Year:
         except ConflictError:  # it recovered by itself meanwhile
             return
 
-    async def add_up(self, mode: str, days: float) -> Tally:
+    async def add_up(self, days: int) -> Tally:
         async with self.centre.database.read() as connection:
             made = await tickets.list_tickets(connection, LIZHOU, open_only=False, limit=10**6)
             sent = (await connection.execute(select(outbox.c.person_id, outbox.c.created_ms))).all()
-        role = Role.BACKBONE if mode == "together" else Role.CENTRE
+        role = Role.BACKBONE if self.mode == "together" else Role.CENTRE
         weeks = Counter((person, (at_ms - BEGIN_MS) // (7 * DAY_MS)) for person, at_ms in sent)
         watched = {number for number, person in self.staff.items() if person.role is role}
         worst = max((count for (person, _), count in weeks.items() if person in watched), default=0)
-        shown = [each for each in self.troubles if self._shows_at(each) < min(each.end_ms, BEGIN_MS + days * DAY_MS)]
-        missed = [each for each in shown if not each.found]
-        missed = [each for each in missed if not self._is_hidden(each)]
+        missed = self.truth.list_missed(BEGIN_MS + days * DAY_MS)
         centre = [each for each in made if each.step >= Step.CENTRE]
         notes = {
-            "false_by": dict(self.false),
+            "false_by": dict(Counter(each.rule for each in self.false.values())),
             "missed_by": dict(Counter(each.kind.name for each in missed)),
             "at_centre_by": dict(Counter(each.rule for each in centre)),
-            "rounds": len(self.rounds),
+            "false_at": [f"{each.rule} {each.station_id} {_day(each.since_ms)}" for each in self.false.values()],
+            "missed_at": [f"{each.kind.name} {each.place} {_day(each.begin_ms)}" for each in missed],
+            "rounds": self.rounds.taken,
         }
         return Tally(
-            mode,
-            faults=len(self.troubles),
+            self.mode,
+            faults=sum(each.begin_ms <= self.now_ms for each in self.truth.troubles),
             tickets=len(made),
             at_centre=len(centre),
-            false=sum(self.false.values()),
+            false=len(self.false),
             missed=len(missed),
             worst=worst / 7,
             weekly=len(sent) / max(1, len(self.staff)) / (days / 7),
             notes=notes,
         )
 
-    def _shows_at(self, trouble: Trouble) -> float:
-        """When it must have been found. Silence only counts while stations are expected on."""
-        hours = trouble.kind.shows_h
-        if trouble.kind.silent:
-            return self.pace.calendar.add_opening_time(trouble.begin_ms, hours)
-        return trouble.begin_ms + hours * HOUR_MS
 
-    def _is_hidden(self, trouble: Trouble) -> bool:
-        """Whether something larger covered it all the while it could have shown, as a dark township does."""
-        end_ms = trouble.end_ms
-        covers = (
-            each
-            for each in self.troubles
-            if each is not trouble and each.kind.silent and self._covers(each, trouble) and each.begin_ms < end_ms
-        )
-        hidden_ms = sum(
-            min(end_ms, each.end_ms) - max(trouble.begin_ms, each.begin_ms)
-            for each in covers
-            if each.end_ms > trouble.begin_ms
-        )
-        return end_ms - trouble.begin_ms - hidden_ms < trouble.kind.shows_h * HOUR_MS
-
-    def _covers(self, larger: Trouble, trouble: Trouble) -> bool:
-        if larger.kind.scope == "district":
-            return True
-        if trouble.kind.scope == "district":
-            return False
-        if larger.kind.scope == "station":
-            return trouble.kind.scope == "station" and larger.place == trouble.place
-        return self._township(trouble) == larger.place
-
-
-def _dice(seed: int) -> random.Random:
+def _dice(seed: int | str) -> random.Random:
     return random.Random(seed)  # noqa: S311 - an invented year, not a secret
 
 
-async def _always() -> int:
-    return BEGIN_MS - DAY_MS
+def _day(at_ms: float) -> float:
+    return round((at_ms - BEGIN_MS) / DAY_MS, 2)
 
 
-async def live_through(mode: str, seed: int, days: float) -> Tally:
+async def live_through(mode: str, seed: int, days: int, *, every: bool = False) -> Tally:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite+aiosqlite:///{Path(folder)}/centre.db"
         database, clock = Database(url), ManualClock(BEGIN_MS)
@@ -363,15 +308,19 @@ async def live_through(mode: str, seed: int, days: float) -> Tally:
         ]
         troubles = invent_year(_dice(seed), township_of, begin_ms=BEGIN_MS + DAY_MS, days=days - 1)
         fleet = Fleet(database, machines)
-        year = Year(centre, clock, fleet, troubles, staff, pace, township_of, areas, _dice(seed + 1))
+        truth = Truth(troubles, township_of, areas, pace.calendar)
+        rounds = Rounds(BEGIN_MS, days, pace.calendar, every=every)
+        channels = alerts.open_channels(centre.settings.keys)
+        year = Year(mode, centre, clock, fleet, truth, staff, pace, seed, _dice(seed + 1), rounds, channels)
         await year.live(days)
-        tally = await year.add_up(mode, days)
+        tally = await year.add_up(days)
         await database.close()
     return tally
 
 
-def _live(order: tuple[str, int, float]) -> Tally:
-    return asyncio.run(live_through(*order))
+def _live(order: tuple[str, int, int, bool]) -> Tally:
+    mode, seed, days, every = order
+    return asyncio.run(live_through(mode, seed, days, every=every))
 
 
 def report(tallies: Sequence[Tally]) -> None:
@@ -386,13 +335,14 @@ def report(tallies: Sequence[Tally]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--days", type=float, default=365)
+    parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mode", choices=("both", *MODES), default="both")
+    parser.add_argument("--every-round", action="store_true")
     options = parser.parse_args()
     modes = MODES if options.mode == "both" else (options.mode,)
     with ProcessPoolExecutor(max_workers=2) as pool:
-        report(list(pool.map(_live, [(mode, options.seed, options.days) for mode in modes])))
+        report(list(pool.map(_live, [(mode, options.seed, options.days, options.every_round) for mode in modes])))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,82 @@
+"""Holds the engine's tickets against what is truly wrong in the invented year. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.district_model import HOUR_MS, Trouble
+from collector.areas.calendar import Calendar
+from collector.tickets.queries import Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """All troubles by their beginning, and where places lie: the township of each station, and of each area."""
+
+    troubles: Sequence[Trouble]
+    township_of: Mapping[int, int]
+    areas: Mapping[Any, int]
+    calendar: Calendar
+
+    def find_causes(self, ticket: Ticket, now_ms: int) -> list[Trouble]:
+        """What is truly wrong, or was until an hour ago, where this ticket points; the newest first."""
+        return [
+            trouble
+            for trouble in reversed(self.troubles)
+            if trouble.begin_ms <= now_ms
+            and trouble.end_ms > ticket.since_ms - HOUR_MS
+            and ticket.rule in trouble.kind.rules
+            and self._is_there(trouble, ticket)
+        ]
+
+    def list_missed(self, until_ms: float) -> list[Trouble]:
+        """What lasted long enough to be found until then, was hidden by nothing larger, and has no ticket."""
+        return [
+            each
+            for each in self.troubles
+            if not each.found and self._shows_at(each) < min(each.end_ms, until_ms) and not self._is_hidden(each)
+        ]
+
+    def _is_there(self, trouble: Trouble, ticket: Ticket) -> bool:
+        if trouble.kind.scope == "district" or (ticket.station_id is None and ticket.area_id not in self.areas):
+            return True
+        if ticket.station_id is None:
+            return trouble.kind.silent and self._township(trouble) == self.areas[ticket.area_id]
+        if trouble.kind.scope == "township":
+            return trouble.place == self.township_of[ticket.station_id]
+        return trouble.place == ticket.station_id
+
+    def _township(self, trouble: Trouble) -> int | None:
+        is_station = trouble.kind.scope == "station"
+        return self.township_of[trouble.place or 0] if is_station else trouble.place
+
+    def _shows_at(self, trouble: Trouble) -> float:
+        """When it must have been found. Silence only counts while stations are expected on."""
+        hours = trouble.kind.shows_h
+        if trouble.kind.silent:
+            return self.calendar.add_opening_time(trouble.begin_ms, hours)
+        return trouble.begin_ms + hours * HOUR_MS
+
+    def _is_hidden(self, trouble: Trouble) -> bool:
+        """Whether something larger covered it all the while it could have shown, as a dark township does."""
+        end_ms = trouble.end_ms
+        covers = (
+            each
+            for each in self.troubles
+            if each is not trouble and each.kind.silent and self._covers(each, trouble) and each.begin_ms < end_ms
+        )
+        hidden_ms = sum(
+            min(end_ms, each.end_ms) - max(trouble.begin_ms, each.begin_ms)
+            for each in covers
+            if each.end_ms > trouble.begin_ms
+        )
+        return end_ms - trouble.begin_ms - hidden_ms < trouble.kind.shows_h * HOUR_MS
+
+    def _covers(self, larger: Trouble, trouble: Trouble) -> bool:
+        if larger.kind.scope == "district":
+            return True
+        if trouble.kind.scope == "district":
+            return False
+        if larger.kind.scope == "station":
+            return trouble.kind.scope == "station" and larger.place == trouble.place
+        return self._township(trouble) == larger.place
