@@ -2,7 +2,7 @@
 
 A real centre looks every fifteen seconds. What comes of it is the same if a round follows whatever happens and whatever
 the engine itself waits for: the end of a hold, a verification that is over, the next rung of the ladder. Between them
-time passes unseen, but for a look every two hours while stations are open. `--every-round` has them all, to compare.
+time passes unseen, but for a look every three hours while stations are open. `--every-round` has them all, to compare.
 """
 
 import heapq
@@ -23,8 +23,9 @@ ROUND_MS = 5 * MINUTE_MS
 FILM_BEGINS_MS = 19 * HOUR_MS
 FILM_ENDS_MS = FILM_BEGINS_MS + 40 * MINUTE_MS
 NIGHT_MS = 3 * HOUR_MS
-SILENCE_SHOWS_MS = (10 * MINUTE_MS, 15 * MINUTE_MS, 20 * MINUTE_MS)
-_LOOK_MS = range(9 * HOUR_MS, 22 * HOUR_MS, 2 * HOUR_MS)
+SILENCE_SHOWS_MS = (10 * MINUTE_MS, 15 * MINUTE_MS)
+"""How long after the last heartbeat a silence shows, whenever in its period that came."""
+_LOOK_MS = range(9 * HOUR_MS, 22 * HOUR_MS, 3 * HOUR_MS)
 _VERIFY_MS = 30 * MINUTE_MS
 _AREA_CLOSES_MS = 10 * MINUTE_MS
 

@@ -11,6 +11,7 @@ beginning and the commit, which wait for the disk, stay with the driver's thread
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import wraps
 from operator import itemgetter
 from typing import Any
 
@@ -32,6 +33,23 @@ Pick = Callable[[Any], Sequence[Any]]
 def insert(connection: AsyncConnection, table: Table) -> Any:
     """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` on the database in use."""
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def built_once(build: Callable[..., Any]) -> Callable[..., Any]:
+    """A statement is built once for each database and each further argument: an upsert costs more to build than to run.
+
+    `build` is given the connection first.
+    """
+    known: dict[tuple[Any, ...], Any] = {}
+
+    @wraps(build)
+    def find(connection: AsyncConnection, *args: Any) -> Any:
+        key = (connection.dialect.name, *args)
+        if key not in known:
+            known[key] = build(connection, *args)
+        return known[key]
+
+    return find
 
 
 class Hot:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -32,6 +32,11 @@ _NONE: frozenset[str] = frozenset()
 _UNTOLD = Told()
 _SUSPECT_MS = 8 * 86_400_000
 """Longer than any rule looks back."""
+
+
+_read = lru_cache(maxsize=1024)(read_told)
+"""A district is judged many times between two heartbeats: what a station said is taken apart once, if it is not one of
+very many."""
 
 
 @cache
@@ -160,7 +165,7 @@ def _see(post: Post, books: _Books, centre: Centre) -> _Seen:
     if pulse is None:
         known = Known(_expect(books, number, ()), open_rules)
         return _Seen(make_unheard_view(post, known, **centre), (), None, None, None)
-    told = None if pulse.heartbeat is None else read_told(pulse.heartbeat)
+    told = None if pulse.heartbeat is None else _read(pulse.heartbeat)
     hours = read_hours(pulse.hours) if told is None else told.hours
     expected = _expect(books, number, hours)
     track = _track(pulse, expected, books)

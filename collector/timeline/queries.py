@@ -3,9 +3,24 @@
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db import dialect
@@ -108,20 +123,8 @@ async def list_open(connection: AsyncConnection, district_id: int) -> dict[int, 
 
 async def list_unchecked(connection: AsyncConnection, district_id: int, *, since_ms: int) -> list[Stretch]:
     """Closed stretches that may still be judged again, of stations that are up now."""
-    present = stretches.alias("present")
-    is_up = and_(
-        present.c.district_id == stretches.c.district_id,
-        present.c.station_id == stretches.c.station_id,
-        present.c.to_ms.is_(None),
-        present.c.presence == Presence.UP.value,
-    )
-    statement = (
-        _stretches(district_id)
-        .join(present, is_up)
-        .where(~stretches.c.checked, stretches.c.to_ms.is_not(None), stretches.c.from_ms >= since_ms)
-        .order_by(stretches.c.station_id, stretches.c.from_ms)
-    )
-    return [_stretch(row) for row in await connection.execute(statement)]
+    rows = await connection.execute(_unchecked(), {"district": district_id, "since_ms": since_ms})
+    return [_stretch(row) for row in rows]
 
 
 async def add_stretches(connection: AsyncConnection, district_id: int, rows: Iterable[Stretch]) -> None:
@@ -208,6 +211,24 @@ _CLOSE = dialect.Change(
 )
 
 
+@cache
+def _unchecked() -> Any:
+    """Built once: an alias costs more than the look."""
+    present = stretches.alias("present")
+    is_up = and_(
+        present.c.district_id == stretches.c.district_id,
+        present.c.station_id == stretches.c.station_id,
+        present.c.to_ms.is_(None),
+        present.c.presence == Presence.UP.value,
+    )
+    return (
+        _stretches(bindparam("district"))
+        .join(present, is_up)
+        .where(~stretches.c.checked, stretches.c.to_ms.is_not(None), stretches.c.from_ms >= bindparam("since_ms"))
+        .order_by(stretches.c.station_id, stretches.c.from_ms)
+    )
+
+
 def _last_seen(line: bytes) -> int | None:
     try:
         seen = json.loads(line)["data"].get("last_seen_ms")
@@ -226,7 +247,7 @@ def _open_of(district_id: int, stations: Collection[int]) -> tuple[ColumnElement
     return each.district_id == district_id, each.station_id.in_(stations), each.to_ms.is_(None)
 
 
-def _stretches(district_id: int) -> Any:
+def _stretches(district_id: int | BindParameter[int]) -> Any:
     each = stretches.c
     columns = (each.station_id, each.from_ms, each.to_ms, each.presence, each.checked)
     return select(*columns).where(each.district_id == district_id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, case, delete, func, or_, select, update
 
-from collector.db.dialect import insert
+from collector.db.dialect import built_once, insert
 from collector.intake.models import events, streams
 from collector.stations.models import stations
 from collector.usage.facts import Download, StockMove, StoredEvent, Work
@@ -21,6 +21,7 @@ from collector.usage.records import Playback, SessionState, StudySession
 _KEYS = {"district_id", "station_id", "day", "month", "folded_ms"}
 SUMS = tuple(each.name for each in daily.c if each.name not in _KEYS)
 """Names of the sums of a daily roll-up."""
+_PROPOSED = study_sessions.c.state == SessionState.PROPOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +171,8 @@ async def put_playbacks(connection: Connection, district_id: int, rows: Iterable
 async def put_sessions(connection: Connection, district_id: int, rows: Iterable[StudySession]) -> None:
     """A proposal never takes the place of what a person or a station entered."""
     values = [{"district_id": district_id, **_row(each)} for each in rows]
-    proposed = study_sessions.c.state == SessionState.PROPOSED
     await _put(
-        connection, study_sessions, [each for each in values if each["state"] == SessionState.PROPOSED], proposed
+        connection, study_sessions, [each for each in values if each["state"] == SessionState.PROPOSED], _PROPOSED
     )
     await _put(connection, study_sessions, [each for each in values if each["state"] != SessionState.PROPOSED])
 
@@ -206,16 +206,7 @@ async def put_moves(connection: Connection, district_id: int, station_id: int, m
         rows[key] = {"district_id": district_id, "station_id": station_id, **_row(each)}
     if not rows:
         return
-    fresh = insert(connection, stock)
-    fresh = fresh.on_conflict_do_update(
-        index_elements=list(stock.primary_key),
-        set_={name: fresh.excluded[name] for name in ("present", "title", "name")},
-        where=or_(
-            fresh.excluded.present & ~stock.c.present,
-            and_(fresh.excluded.present == stock.c.present, fresh.excluded.title > stock.c.title),
-        ),
-    )
-    await connection.execute(fresh, list(rows.values()))
+    await connection.execute(_put_moves(connection), list(rows.values()))
     later = stock.alias("later")
     same_copy = [later.c[name] == stock.c[name] for name in ("district_id", "station_id", "sha256", "copy")]
     next_ms = select(func.min(later.c.at_ms)).where(*same_copy, later.c.at_ms > stock.c.at_ms).scalar_subquery()
@@ -241,17 +232,8 @@ async def put_downloads(
     if not first:
         return set()
     days = {each.day for each in first.values()} | await _download_days(connection, district_id, station_id, first)
-    fresh = insert(connection, downloads)
-    fresh = fresh.on_conflict_do_update(
-        index_elements=list(downloads.primary_key),
-        set_={name: fresh.excluded[name] for name in ("at_ms", "day", "title")},
-        where=or_(
-            fresh.excluded.at_ms < downloads.c.at_ms,
-            and_(fresh.excluded.at_ms == downloads.c.at_ms, fresh.excluded.title < downloads.c.title),
-        ),
-    )
     whose = {"district_id": district_id, "station_id": station_id}
-    await connection.execute(fresh, [{**whose, **_row(each)} for each in first.values()])
+    await connection.execute(_put_downloads(connection), [{**whose, **_row(each)} for each in first.values()])
     return days
 
 
@@ -265,23 +247,9 @@ async def put_works(connection: Connection, district_id: int, found: Iterable[Wo
         works[each.sha256] = replace(first, duration_s=max(lengths, default=None))
     if not works:
         return
-    fresh = insert(connection, courseware)
-    new, old = fresh.excluded, courseware.c
-    first_told = or_(new.first_ms < old.first_ms, and_(new.first_ms == old.first_ms, new.title < old.title))
-    longer = and_(new.duration_s.is_not(None), or_(old.duration_s.is_(None), new.duration_s > old.duration_s))
-    fresh = fresh.on_conflict_do_update(
-        index_elements=list(courseware.primary_key),
-        set_={
-            **{
-                name: case((first_told, new[name]), else_=old[name]) for name in ("title", "source", "size", "first_ms")
-            },
-            "duration_s": case((longer, new.duration_s), else_=old.duration_s),
-        },
-        where=or_(first_told, longer),
-    )
     # One order for everybody, so that two folders never wait for each other in a circle.
     rows = [{"district_id": district_id, **_row(works[sha256])} for sha256 in sorted(works)]
-    await connection.execute(fresh, rows)
+    await connection.execute(_put_works(connection), rows)
 
 
 async def list_tallies(
@@ -309,6 +277,50 @@ async def _download_days(
     return set((await connection.execute(statement)).scalars())
 
 
+@built_once
+def _put_moves(connection: Connection) -> Any:
+    fresh = insert(connection, stock)
+    return fresh.on_conflict_do_update(
+        index_elements=list(stock.primary_key),
+        set_={name: fresh.excluded[name] for name in ("present", "title", "name")},
+        where=or_(
+            fresh.excluded.present & ~stock.c.present,
+            and_(fresh.excluded.present == stock.c.present, fresh.excluded.title > stock.c.title),
+        ),
+    )
+
+
+@built_once
+def _put_downloads(connection: Connection) -> Any:
+    fresh = insert(connection, downloads)
+    return fresh.on_conflict_do_update(
+        index_elements=list(downloads.primary_key),
+        set_={name: fresh.excluded[name] for name in ("at_ms", "day", "title")},
+        where=or_(
+            fresh.excluded.at_ms < downloads.c.at_ms,
+            and_(fresh.excluded.at_ms == downloads.c.at_ms, fresh.excluded.title < downloads.c.title),
+        ),
+    )
+
+
+@built_once
+def _put_works(connection: Connection) -> Any:
+    fresh = insert(connection, courseware)
+    new, old = fresh.excluded, courseware.c
+    first_told = or_(new.first_ms < old.first_ms, and_(new.first_ms == old.first_ms, new.title < old.title))
+    longer = and_(new.duration_s.is_not(None), or_(old.duration_s.is_(None), new.duration_s > old.duration_s))
+    return fresh.on_conflict_do_update(
+        index_elements=list(courseware.primary_key),
+        set_={
+            **{
+                name: case((first_told, new[name]), else_=old[name]) for name in ("title", "source", "size", "first_ms")
+            },
+            "duration_s": case((longer, new.duration_s), else_=old.duration_s),
+        },
+        where=or_(first_told, longer),
+    )
+
+
 def _mine(table: Table, record: type[Any], district_id: int, station_id: int) -> Any:
     return select(*columns_of(table, record)).where(
         table.c.district_id == district_id, table.c.station_id == station_id
@@ -324,9 +336,13 @@ async def _put(
     connection: Connection, table: Table, rows: Sequence[dict[str, Any]], where: ColumnElement[bool] | None = None
 ) -> None:
     """Insert rows, or replace those with the same key (only where the old row fulfils `where`)."""
-    if not rows:
-        return
+    if rows:
+        await connection.execute(_upsert(connection, table, tuple(rows[0]), where), list(rows))
+
+
+@built_once
+def _upsert(connection: Connection, table: Table, names: Sequence[str], where: ColumnElement[bool] | None) -> Any:
     keys = [each.name for each in table.primary_key]
     fresh = insert(connection, table)
-    changes = {name: fresh.excluded[name] for name in rows[0] if name not in keys}
-    await connection.execute(fresh.on_conflict_do_update(index_elements=keys, set_=changes, where=where), list(rows))
+    changes = {name: fresh.excluded[name] for name in names if name not in keys}
+    return fresh.on_conflict_do_update(index_elements=keys, set_=changes, where=where)
