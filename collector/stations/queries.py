@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -331,7 +330,6 @@ async def use_code(connection: AsyncConnection, district_id: int, lookup: str, *
     return (await connection.execute(statement)).rowcount == 1
 
 
-@cache
 def _stations() -> Select[Any]:
     """A village station's township is its area's parent; a township's own station lies in the township itself."""
     parent = areas.alias("parent")
