@@ -1,55 +1,159 @@
 """The conversation with a PJLink projector, forgiving what projectors in the field do and the specification forbids.
 
-Imported only when a projector is configured: with asyncio it costs 3 MB of memory.
+Only the standard library: an event loop and a client made for one would cost 3 MB. Whatever the peer does is a state,
+and a look ends in time.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
+import hashlib
+import re
+import socket
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-
-from aiopjlink import (
-    PJLink,
-    PJLinkERR1,
-    PJLinkERR2,
-    PJLinkERR3,
-    PJLinkERR4,
-    PJLinkException,
-    PJLinkNoConnection,
-    PJLinkPassword,
-    PJLinkProtocolError,
-    PJLinkUnexpectedResponseParameter,
-)
 
 from shared.wire.states import ProjectorState
 
 _PUSHED = b"%2LKUP="
 _MAX_NOISE = 8
+_MAX_LINE = 1024
 _MAX_LAMP_HOURS = 1_000_000
 _MAX_NAME = 64
+_POWERS = {"0": "off", "1": "on", "2": "cooling", "3": "warming"}
+_PARTS = ("fan", "lamp", "temperature", "cover", "filter", "other")
 _LEVELS = {"1": "warning", "2": "error"}
 
 
-class TolerantPJLink(PJLink):
-    """Accepts CRLF, NUL padding, lamp-on notices pushed before the answer, and names in GB18030.
+class PJLinkError(Exception):
+    """The talk cannot go on; the message says why."""
 
+
+class SilenceError(PJLinkError):
+    """No connection, or no answer in time."""
+
+
+class RefusedError(Exception):
+    """The projector does not know the command or cannot do it now. Others may be answered."""
+
+
+class FaultyError(Exception):
+    """The projector answers that it is faulty itself."""
+
+
+_ERRORS = {"ERR1": RefusedError, "ERR2": RefusedError, "ERR3": RefusedError, "ERR4": FaultyError}
+
+
+@dataclass(slots=True)
+class Link:
+    """The way to one projector. `until` is the end of the whole talk by `time.monotonic()`, `step_s` that of one step.
+
+    Each command has a connection of its own: many projectors close it after an answer, or let in one client at a time.
     `greeted` turns true once the peer has said "PJLINK": from then on it is a projector, whatever else goes wrong.
-    Every failure is a PJLinkException, as in the parent.
     """
 
-    def __init__(self, address: str, *, port: int, password: str | None, timeout: float) -> None:
-        # Latin-1 maps every byte to a character, so the parent never fails on bytes; `_decode` then reads the text.
-        super().__init__(address, port=port, password=password, timeout=timeout, encoding="latin-1")
-        self.greeted = False
-        self.has_password = password is not None
+    address: str
+    port: int
+    password: str | None
+    step_s: float
+    until: float
+    greeted: bool = False
 
-    async def _read_next(self, reader: asyncio.StreamReader) -> str:
+    def ask(self, command: str, *, language: int = 1) -> str:
+        """What is answered to a question of this class of PJLink. Raises RefusedError, FaultyError or PJLinkError."""
+        return self._say(f"%{language}{command}", "?")
+
+    def order(self, command: str, value: str) -> None:
+        """Have something done. Raises as `ask`."""
+        if self._say(f"%1{command}", value).upper() != "OK":
+            raise self._misunderstood()
+
+    def explain_silence(self) -> str:
+        return "the projector did not answer in time" if self.greeted else "no connection to the projector"
+
+    def _say(self, head: str, value: str) -> str:
+        try:
+            connection = socket.create_connection((self.address, self.port), max(self._step_end() - _now(), 0.001))
+        except OSError as error:
+            raise SilenceError from error
+        with connection:
+            try:
+                return self._talk(connection, head, value)
+            except OSError as error:
+                raise self._misunderstood() from error
+
+    def _talk(self, connection: socket.socket, head: str, value: str) -> str:
+        proof = self._prove(self._hear_greeting(connection))
+        connection.sendall(f"{proof}{head} {value}\r".encode("ascii"))
+        answer = self._hear(connection)
+        if answer.upper() == "PJLINK ERRA":
+            raise PJLinkError("the projector refuses the password")
+        told, sign, result = answer[:6].upper(), answer[6:7], answer[7:]
+        if told != head or sign != "=":
+            raise self._misunderstood()
+        refusal = _ERRORS.get(result.upper())
+        if refusal is not None:
+            raise refusal
+        return result
+
+    def _hear_greeting(self, connection: socket.socket) -> str:
+        try:
+            return self._hear(connection)
+        except SilenceError as error:
+            if _now() >= self.until:
+                raise
+            raise self._misunderstood() from error
+
+    def _prove(self, greeting: str) -> str:
+        """What goes before the command where the projector wants a password."""
+        mode = greeting[7:9] if greeting.upper().startswith("PJLINK ") else ""
+        if mode[:1] == "0":
+            return ""
+        if mode != "1 ":
+            raise self._misunderstood()
+        if self.password is None:
+            raise PJLinkError("the projector asks for a password")
+        salted = (greeting[9:] + self.password).encode("utf-8")
+        return hashlib.md5(salted, usedforsecurity=False).hexdigest()
+
+    def _hear(self, connection: socket.socket) -> str:
+        """The next line that is meant for us; CRLF, NUL padding and notices pushed before it are forgiven."""
+        until, heard = self._step_end(), b""
         for _ in range(_MAX_NOISE):
-            line = (await super()._read_next(reader)).encode("latin-1").strip(b"\0\r\n \t")
+            while b"\r" not in heard:
+                heard += self._receive(connection, until)
+                if len(heard) > _MAX_LINE:
+                    raise self._misunderstood()
+            line, _, heard = heard.partition(b"\r")
+            line = line.strip(b"\0\n \t")
             if line and not line.upper().startswith(_PUSHED):
                 self.greeted = self.greeted or line.upper().startswith(b"PJLINK ")
-                return _decode(line) + "\r"
-        raise PJLinkProtocolError("only noise from the projector")
+                return _decode(line)
+        raise self._misunderstood()
+
+    def _receive(self, connection: socket.socket, until: float) -> bytes:
+        left_s = until - _now()
+        if left_s <= 0:
+            raise SilenceError
+        connection.settimeout(left_s)
+        try:
+            part = connection.recv(_MAX_LINE)
+        except TimeoutError as error:
+            raise SilenceError from error
+        if not part:
+            raise self._misunderstood()
+        return part
+
+    def _misunderstood(self) -> PJLinkError:
+        if self.greeted:
+            return PJLinkError("the projector broke off or answered something that is not PJLink")
+        return PJLinkError("the address answers, but not as a PJLink projector")
+
+    def _step_end(self) -> float:
+        return min(self.until, _now() + self.step_s)
+
+
+def _now() -> float:
+    return time.monotonic()
 
 
 def _decode(line: bytes) -> str:
@@ -75,114 +179,88 @@ class _Answers:
     error: str = ""
 
 
-Question = Callable[[TolerantPJLink, _Answers], Awaitable[None]]
+Question = Callable[[Link, _Answers], None]
 
 
 def look(address: str, *, port: int, password: str | None, timeout_s: float, identify: bool) -> ProjectorState:
     """Ask everything once; `timeout_s` seconds for one step, three times as long for the whole.
 
-    `identify`: ask also who made it, its model and serial number, for as long again as one step. Whatever the peer
-    does is a state; nothing is raised for it.
+    `identify`: ask also who made it, its model and serial number, for as long again as one step.
     """
-    return asyncio.run(
-        _look(TolerantPJLink(address, port=port, password=password, timeout=timeout_s), timeout_s, identify=identify)
-    )
+    link = Link(address, port, password, timeout_s, _now() + 3 * timeout_s)
+    answers = _Answers()
+    try:
+        for question in (_ask_power, _ask_faults, _ask_lamp, _ask_name):
+            _put(question, link, answers)
+    except SilenceError:
+        answers.error = link.explain_silence()
+    except PJLinkError as error:
+        answers.error = str(error)
+    if identify and not answers.error:
+        link.until = _now() + timeout_s
+        _identify(link, answers)
+    return ProjectorState(via="pjlink", reachable=link.greeted, **asdict(answers))
 
 
 def switch(address: str, *, port: int, password: str | None, timeout_s: float, on: bool) -> str:
     """Switch it on or off; returns why it was not, or nothing. Takes at most three times `timeout_s`."""
-    link = TolerantPJLink(address, port=port, password=password, timeout=timeout_s)
-    return asyncio.run(_switch(link, 3 * timeout_s, on=on))
-
-
-async def _switch(link: TolerantPJLink, whole_s: float, *, on: bool) -> str:
+    link = Link(address, port, password, timeout_s, _now() + 3 * timeout_s)
     try:
-        async with asyncio.timeout(whole_s):
-            await (link.power.turn_on() if on else link.power.turn_off())
-    except TimeoutError:
-        return _explain_silence(link)
-    except (PJLinkERR3, PJLinkERR4):
+        link.order("POWR", "1" if on else "0")
+    except (RefusedError, FaultyError):
         return "the projector cannot do it now: it is warming up, cooling down or faulty"
-    except PJLinkException as problem:
-        return _explain(problem, link)
+    except SilenceError:
+        return link.explain_silence()
+    except PJLinkError as error:
+        return str(error)
     return ""
 
 
-async def _look(link: TolerantPJLink, step_s: float, *, identify: bool) -> ProjectorState:
-    answers = _Answers()
+def _put(question: Question, link: Link, answers: _Answers) -> None:
+    """Put one question. A refusal concerns that question only; PJLinkError is raised for all that ends the talk."""
     try:
-        async with asyncio.timeout(3 * step_s):
-            for question in (_ask_power, _ask_faults, _ask_lamp, _ask_name):
-                await _ask(question, link, answers)
-    except TimeoutError:
-        answers.error = _explain_silence(link)
-    except PJLinkException as problem:
-        answers.error = _explain(problem, link)
-    if identify and not answers.error:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(step_s):
-                await _identify(link, answers)
-    return ProjectorState(
-        via="pjlink",
-        reachable=link.greeted,
-        **asdict(answers),
-    )
-
-
-async def _ask(question: Question, link: TolerantPJLink, answers: _Answers) -> None:
-    """Put one question. A refusal concerns that question only; PJLinkException is raised for all that ends the talk."""
-    try:
-        await question(link, answers)
-    except (PJLinkERR1, PJLinkERR2, PJLinkERR3):
+        question(link, answers)
+    except RefusedError:
         # Undefined, out of range, or not while off or warming up: what is not told is no fault.
         return
-    except PJLinkERR4:
+    except FaultyError:
         answers.faults.setdefault("other", "error")
         answers.error = answers.error or "the projector reports a failure of its own"
-    except PJLinkUnexpectedResponseParameter:
+    except (ValueError, KeyError):
         answers.error = answers.error or f"unreadable answer about {question.__name__.removeprefix('_ask_')}"
 
 
-async def _ask_power(link: TolerantPJLink, answers: _Answers) -> None:
-    answers.power = (await link.power.get()).name.lower()
+def _ask_power(link: Link, answers: _Answers) -> None:
+    answers.power = _POWERS[link.ask("POWR")]
 
 
-async def _ask_faults(link: TolerantPJLink, answers: _Answers) -> None:
-    told = await link.errors.query()
-    answers.faults |= {part.value: _LEVELS[level.value] for part, level in told.items() if level.value in _LEVELS}
+def _ask_faults(link: Link, answers: _Answers) -> None:
+    levels = link.ask("ERST")
+    if not re.fullmatch("[012]{6}", levels):
+        raise ValueError
+    answers.faults |= {part: _LEVELS[level] for part, level in zip(_PARTS, levels, strict=True) if level in _LEVELS}
 
 
-async def _ask_lamp(link: TolerantPJLink, answers: _Answers) -> None:
-    """Hours of the oldest lamp, which is the first to be replaced."""
-    hours = max(hours for hours, _ in await link.lamps.status())
-    answers.lamp_hours = hours if 0 <= hours < _MAX_LAMP_HOURS else None
+def _ask_lamp(link: Link, answers: _Answers) -> None:
+    """Hours of the oldest lamp, which is the first to be replaced. Each is followed by whether it is lit."""
+    lamps = re.fullmatch(r"\d+ [01](?: \d+ [01])*", link.ask("LAMP"), re.ASCII)
+    if lamps is None:
+        raise ValueError
+    hours = max(int(each) for each in lamps[0].split()[::2])
+    answers.lamp_hours = hours if hours < _MAX_LAMP_HOURS else None
 
 
-async def _ask_name(link: TolerantPJLink, answers: _Answers) -> None:
-    answers.name = _clean(await link.info.projector_name())
+def _ask_name(link: Link, answers: _Answers) -> None:
+    answers.name = _clean(link.ask("NAME"))
 
 
-async def _identify(link: TolerantPJLink, answers: _Answers) -> None:
+def _identify(link: Link, answers: _Answers) -> None:
     """Who it is. A projector of class 1 may break off at the question of class 2, and is no worse for it."""
-    with suppress(PJLinkException):
-        answers.maker = _clean(await link.info.manufacturer_name())
-        answers.model = _clean(await link.info.product_name())
-        answers.serial = _clean(await link.info.serial_number())
+    with suppress(PJLinkError, RefusedError, FaultyError):
+        answers.maker = _clean(link.ask("INF1"))
+        answers.model = _clean(link.ask("INF2"))
+        answers.serial = _clean(link.ask("SNUM", language=2))
 
 
 def _clean(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable())[:_MAX_NAME].strip()
-
-
-def _explain(problem: PJLinkException, link: TolerantPJLink) -> str:
-    if isinstance(problem, PJLinkPassword):
-        return "the projector refuses the password" if link.has_password else "the projector asks for a password"
-    if isinstance(problem, PJLinkNoConnection):
-        return _explain_silence(link)
-    if link.greeted:
-        return "the projector broke off or answered something that is not PJLink"
-    return "the address answers, but not as a PJLink projector"
-
-
-def _explain_silence(link: TolerantPJLink) -> str:
-    return "the projector did not answer in time" if link.greeted else "no connection to the projector"

@@ -151,7 +151,7 @@ def _password(settings: ProjectorSettings) -> str | None:
 def _ask_network(settings: ProjectorSettings, *, identify: bool) -> ProjectorState | None:
     if settings.host is None:
         return None
-    from agent.probes import _pjlink  # noqa: PLC0415  # 3 MB that only stations with a projector pay
+    from agent.probes import _pjlink  # noqa: PLC0415  # only stations with a network projector pay for it
 
     return _pjlink.look(
         str(settings.host),

@@ -183,8 +183,7 @@ def village(tmp_path: Path, sqlite_url: str) -> Iterator[Village]:
 
 def reconnect(village: Village) -> None:
     """Let the next push shake hands anew."""
-    village.uplink.transport._client.close()  # type: ignore[attr-defined]
-    village.uplink.transport._client = village.uplink.transport._open(0)  # type: ignore[attr-defined]
+    village.uplink.transport.close()  # type: ignore[attr-defined]
 
 
 def test_a_station_takes_a_new_authority_over_from_a_push_and_follows_the_change(village: Village) -> None:

@@ -1,8 +1,5 @@
 """What can be known of the projector sensor without a projector; the rest is in `tests/devices`."""
 
-import subprocess
-import sys
-
 import pytest
 from pydantic import ValidationError
 
@@ -16,18 +13,6 @@ NOW = ManualClock().now()
 
 def test_without_an_address_there_is_no_projector_to_look_at() -> None:
     assert ProjectorSensor(ProjectorSettings(), Rig()).read(NOW).state is None
-
-
-def test_without_an_address_nothing_of_the_projector_library_is_loaded() -> None:
-    program = (
-        "import sys\n"
-        "from agent.probes.projector import ProjectorSensor, ProjectorSettings\n"
-        "from shared.clock import Instant\n"
-        "ProjectorSensor(ProjectorSettings(), None).read(Instant(0, 0, 'b'))\n"
-        "print(sorted({'aiopjlink', 'asyncio'} & set(sys.modules)))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=30)
-    assert done.stdout == "[]\n"
 
 
 def test_a_name_in_place_of_an_address_is_refused() -> None:
