@@ -122,7 +122,24 @@ def _admit(work: _Group, received: Received) -> Admission | None:
         if finding is Finding.AHEAD:
             work.evidence.append((received, "lease-ahead", "this centre has forgotten a lease it gave: an old backup?"))
         _move(work, received, holder, shown)
+    elif finding is Finding.OVERTAKEN and not received.carried:
+        _doubt(work, received, holder)
     return admission
+
+
+def _doubt(work: _Group, received: Received, holder: Holder) -> None:
+    """A push of another boot, from before the newest state: remember when that boot was, and try who is behind it."""
+    station, heartbeat = received.station, received.push.envelope.heartbeat
+    lease = holder.doubt(boot=heartbeat.boot, mono_ms=heartbeat.mono, entropy=work.entropy)
+    work.leases[id(received)] = lease
+    work.boots[(station, heartbeat.boot)] = _anchor(received) | {"boot": heartbeat.boot, "mono_ms": heartbeat.mono}
+
+
+def _anchor(received: Received) -> dict[str, Any]:
+    """Where the boot of a push lies in true time, as the first push of a boot tells it."""
+    place = {"district_id": received.district_id, "station_id": received.station_id}
+    offset_ms = received.received_ms - received.push.envelope.heartbeat.mono
+    return place | {"offset_ms": offset_ms, "anchored_ms": received.received_ms}
 
 
 def _move(work: _Group, received: Received, holder: Holder, shown: bytes) -> None:
@@ -131,12 +148,11 @@ def _move(work: _Group, received: Received, holder: Holder, shown: bytes) -> Non
     heartbeat, station = envelope.heartbeat, received.station
     key = {"district_id": received.district_id, "station_id": received.station_id}
     if heartbeat.boot != holder.boot:
-        offset_ms = received.received_ms - heartbeat.mono
-        anchor = {"offset_ms": offset_ms, "anchored_ms": received.received_ms}
+        anchor = _anchor(received)
         if holder.boot:
             old = work.boots.get((station, holder.boot), anchor)
-            work.boots[(station, holder.boot)] = old | key | {"boot": holder.boot, "mono_ms": holder.mono_ms}
-        work.boots[(station, heartbeat.boot)] = key | anchor | {"boot": heartbeat.boot, "mono_ms": heartbeat.mono}
+            work.boots[(station, holder.boot)] = old | {"boot": holder.boot, "mono_ms": holder.mono_ms}
+        work.boots[(station, heartbeat.boot)] = anchor | {"boot": heartbeat.boot, "mono_ms": heartbeat.mono}
     lease = holder.move(boot=heartbeat.boot, mono_ms=heartbeat.mono, shown=shown, entropy=work.entropy)
     work.leases[id(received)] = lease
     newest = heartbeat.spool.stream or envelope.stream

@@ -79,6 +79,18 @@ def test_a_clock_that_is_years_off_forgets_nothing_early(spool: Spool, clock: Ma
     assert names(spool.batch(**MANY)) == [None, "a"]
 
 
+def test_a_disputed_stream_stays_whole_however_long_ago_the_centre_had_it(spool: Spool, clock: ManualClock) -> None:
+    record(spool, clock, "a")
+    disputed = spool.stream
+    spool.acknowledge(disputed, 2, clock.now())
+    spool.hold(disputed, clock.now())
+    for _ in range(80):
+        clock.advance(days=1)
+        spool.acknowledge(spool.stream, 1, clock.now())
+        spool.tidy(clock.now())
+    assert spool.chain_at(disputed, 1) is not None
+
+
 def test_a_schema_that_is_no_longer_text_heals(spool: Spool, tmp_path: Path, clock: ManualClock) -> None:
     record(spool, clock, "a")
     spool.close()

@@ -52,8 +52,8 @@ class Audit:
     books: dict[str, StreamBook] = field(default_factory=dict)
     places: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     tails: dict[str, int] = field(default_factory=dict)
-    heard: dict[str, int] = field(default_factory=dict)
-    """When the newest heartbeat that the centre has committed was made, true time."""
+    heard: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    """Of the newest heartbeat that the centre has committed: when it was made in true time, its boot, its lease."""
     anchored: dict[str, set[str]] = field(default_factory=dict)
     """Boots of each station from which the centre has heard."""
     holders: dict[str, list[str]] = field(default_factory=dict)
@@ -100,10 +100,19 @@ class Audit:
             told = event["data"]["previous"]
             self.tails[told] = max(self.tails.get(told, 0), event["data"]["previous_last"])
         if event.get("kind") == "spool.gap":
+            self._gap(station, stream, event, upto)
             book.gaps.append((row["seq"], upto, event["data"]["counts"], row["received_ms"]))
         if name is not None:
             book.names[row["seq"]] = name
             self._event(station, stream, row, name)
+
+    def _gap(self, station: str, stream: str, event: Mapping[str, Any], upto: int) -> None:
+        """A gap stands for lines that were written, and counts every one of them."""
+        where = f"{station} {stream[:6]}/{event['seq']} to {upto}"
+        told = sum(event["data"]["counts"].values())
+        require(told == upto - event["seq"] + 1, "a gap counts what it stands for", f"{where}: {told}")
+        written = max(each.ledger.written.get(stream, 1) for each in self.machines_of(station))
+        require(upto <= written, "no gap wider than what was lost", f"{where}, written are {written}")
 
     def _event(self, station: str, stream: str, row: dict[str, Any], name: str) -> None:
         where = f"{station} {name} at {stream[:6]}/{row['seq']}"
@@ -128,7 +137,10 @@ class Audit:
     def _doubt(self, row: dict[str, Any], station: str, true_ms: int, where: str) -> None:
         """Times are only flagged where the centre has nothing to go by, or beside the turn of a month."""
         known = read(row["line"])["boot"] in self.anchored.get(station, ()) and station not in self.disturbed
-        near = month_of(true_ms) != month_of(true_ms - HELD_UP_MS) or row["received_ms"] - true_ms < HELD_UP_MS
+        near = (
+            month_of(true_ms + HELD_UP_MS) != month_of(true_ms - HELD_UP_MS)
+            or row["received_ms"] - true_ms < HELD_UP_MS
+        )
         require(not known or near, "no needless doubt", f"{where} is flagged although its boot has spoken")
 
     def _booking(self, row: dict[str, Any], true_ms: int, where: str) -> None:
@@ -143,14 +155,18 @@ class Audit:
         station = received.push.envelope.station
         self.anchored.setdefault(station, set()).add(heartbeat.boot)
         boots = {boot: ms for each in self.machines_of(station) for boot, ms in each.boots.items()}
-        self.heard[station] = max(self.heard.get(station, 0), boots[heartbeat.boot] + heartbeat.mono)
+        fresh = (boots[heartbeat.boot] + heartbeat.mono, heartbeat.boot, received.push.envelope.lease)
+        newest = self.heard[station] = max(self.heard.get(station, fresh), fresh)
         state = self.tables.states[received.station]
         shown = boots[state["boot"]] + state["mono_ms"]
         if station in self.cloned:
             self._holder(station, heartbeat.boot)
-        else:
-            off = (self.heard[station] - shown) / 1000
-            require(off <= 0, "newest state wins", f"{station} shows a state {off:.0f} s older than the newest heard")
+        elif station not in self.disturbed:
+            off = (newest[0] - shown) / 1000
+            # Of two boots that came in the wrong order, and had no answer between them, the next push tells the newer.
+            untold = state["boot"] != newest[1] and state["lease_before"].hex() == newest[2]
+            detail = f"{station} shows a state {off:.0f} s older than the newest heard"
+            require(off <= 0 or untold, "newest state wins", detail)
 
     def _holder(self, station: str, boot: str) -> None:
         """Two machines that both go on under one name are found by the lease, lost answers allowed for."""

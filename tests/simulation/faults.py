@@ -51,6 +51,19 @@ def power_cut(sim: "Simulation", machine: Machine) -> None:
     machine.crash(sim.now_ms, power=True)
 
 
+def late_first_word(sim: "Simulation", machine: Machine) -> None:
+    """Power comes, goes and comes again: what the first boot had sent is still on its way when the second speaks."""
+    power_cut(sim, machine)
+    machine.link.trouble.insert(0, "delay")
+
+    def die() -> None:
+        sim.occurred["late_first_word"] += 1
+        sim.later(90_000 / DAY_MS, lambda: sim.turn(machine, quiet=True))
+        raise Killed(power=True)
+
+    machine.link.on_sent = die
+
+
 def upgrade_in_mid_push(sim: "Simulation", machine: Machine) -> None:
     """The old agent is ended between the centre's taking a push and its answer; a newer one goes on."""
 
@@ -256,6 +269,7 @@ FAULTS: Mapping[str, Fault] = {
     "forged_batch": forged_batch,
     "rewritten_history": rewritten_history,
     "replayed": replayed,
+    "late_first_word": late_first_word,
     "upgrade_in_mid_push": upgrade_in_mid_push,
     "storm": storm,
     "long_absence": long_absence,

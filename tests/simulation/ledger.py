@@ -39,6 +39,8 @@ class Ledger:
     promised: dict[tuple[str, int, str], Entry] = field(default_factory=dict)
     recorded: dict[str, int] = field(default_factory=dict)
     """How often each happening was recorded."""
+    written: dict[str, int] = field(default_factory=dict)
+    """How far each stream may have come: what a recording was begun for, whether it returned or not."""
     forgetful: bool = False
     """The disk was full once: lines the centre had may have been forgotten early."""
     spoilt: bool = False
@@ -62,7 +64,7 @@ class Ledger:
 
     def copy(self) -> "Ledger":
         """The ledger of a cloned disk: the same past."""
-        copied = Ledger(spoilt=True, forgetful=self.forgetful, replaced=True)
+        copied = Ledger(spoilt=True, forgetful=self.forgetful, replaced=True, written=dict(self.written))
         for each in self.entries:
             copied.record(Entry(each.place, each.name, each.true_ms, damaged=1, fate=each.fate))
         copied.pending = [each for each in copied.pending if each.fate not in ("gone", "tail")]
@@ -76,9 +78,14 @@ class WatchedSpool(Spool):
     truths: Mapping[str, int]
 
     def append(self, facts: Sequence[Fact], now: Instant, *, probe: str = "", memo: Mapping[str, Any]) -> int:
+        self._expect(self.depth().last + len(facts))
         last = super().append(facts, now, probe=probe, memo=memo)
+        self._expect(last)
         for seq, fact in enumerate(facts, last - len(facts) + 1):
             name = fact.data.get("id")
             if name is not None:
                 self.ledger.record(Entry((self.stream, seq), name, self.truths[name]))
         return last
+
+    def _expect(self, last: int) -> None:
+        self.ledger.written[self.stream] = max(self.ledger.written.get(self.stream, 1), last)

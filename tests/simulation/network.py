@@ -56,6 +56,8 @@ class Link:
     """When the agent may come again at the earliest: a second after a failure, or when it was told to."""
     answered: list[int] = field(default_factory=list)
     """When the agent was given an answer of the centre."""
+    behind: list[tuple[int, Request]] = field(default_factory=list)
+    """Requests that the next one overtakes, and when they were sent; nothing is under way for longer than it may be."""
     seen: list[Request] = field(default_factory=list)
     """Recent requests that were taken, as somebody on the way may have kept them."""
 
@@ -95,10 +97,11 @@ class Link:
         network, centre, now_ms = self.network, self.network.centre, self.network.now_ms
         if trouble in ANSWERS:
             return ANSWERS[trouble]
-        if trouble == "loss":
-            return None
-        if trouble in ("delay", "reorder"):
-            network.held.append((now_ms + network.dice.randrange(1000, LONGEST_DELAY_MS), request))
+        if trouble in ("loss", "delay", "reorder"):
+            if trouble == "delay":
+                network.held.append((now_ms + network.dice.randrange(1000, LONGEST_DELAY_MS), request))
+            elif trouble == "reorder":
+                self.behind.append((now_ms, request))
             return None
         if trouble == "small_proxy":
             return Response(413, json.dumps({"type": "too-large"}).encode())
@@ -112,11 +115,20 @@ class Link:
             return centre.answer([Request(bytes(changed), request.headers)], now_ms)[0]
         if trouble == "raced":
             centre.rival = lambda: self._rival(request, now_ms)
-        together = [request, *self.seen, request] if trouble == "duplicate" else [request]
-        answers = centre.answer(together, now_ms)
-        if answers[0] is not None and answers[0].status == 200:
-            self.seen = [*self.seen[-3:], request]
-        return None if trouble == "half_close" else answers[0]
+        answer = self._deliver([request, *self.seen, request] if trouble == "duplicate" else [request])
+        return None if trouble == "half_close" else answer
+
+    def _deliver(self, together: list[Request]) -> Response | None:
+        """Let requests arrive together, and after them what they have overtaken. Returns the first one's answer."""
+        centre, now_ms = self.network.centre, self.network.now_ms
+        answer = centre.answer(together, now_ms)[0]
+        if answer is not None and answer.status == 200:
+            self.seen = [*self.seen[-3:], together[0]]
+        overtaken, self.behind = self.behind, []
+        for sent_ms, each in overtaken:
+            if now_ms - sent_ms <= LONGEST_DELAY_MS:
+                centre.answer([each], now_ms)
+        return answer
 
     def _rival(self, request: Request, now_ms: int) -> None:
         """Another replica takes the same request while the first is in mid-transaction."""

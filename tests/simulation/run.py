@@ -31,7 +31,7 @@ from tests.simulation.faults import AT_ONCE, FAULTS, RARE, power_cut
 from tests.simulation.ledger import Ledger
 from tests.simulation.life import DAY_MS, Happening, Life, MachineClock
 from tests.simulation.machine import DRAIN_MS, RETENTION_DAYS, Machine, folder_of
-from tests.simulation.network import LONGEST_DELAY_MS, Link, Network
+from tests.simulation.network import Link, Network
 from tests.simulation.promises import require
 from tests.simulation.tables import Tables
 
@@ -142,7 +142,7 @@ class Simulation:
         self.network.held = []
         for machine in self.audit.machines:
             # What was seen on the way before says nothing to a centre that has forgotten it: TLS keeps it secret.
-            machine.link.seen = []
+            machine.link.seen, machine.link.behind = [], []
 
     def expect_conflict(self, machine: Machine, response: Response | None) -> None:
         """A history that differs is refused, and kept as evidence, unless the key is not valid or nobody answers."""
@@ -199,7 +199,7 @@ class Simulation:
             self._come_to(at_ms)
             if is_midnight and self.dice.random() < 0.3:
                 self._cut_off(self.audit.machines[number])
-            self._turn(self.audit.machines[number], quiet=quiet)
+            self.turn(self.audit.machines[number], quiet=quiet)
         self._come_to(begin_ms + DAY_MS)
         self._decide()
         for machine in self.audit.machines:
@@ -222,11 +222,12 @@ class Simulation:
 
     def _cut_off(self, machine: Machine) -> None:
         """A boot whose first word is held up on its way, while a month turns."""
-        if machine.powered and self.now_ms - machine.clock.booted_ms > 2 * LONGEST_DELAY_MS:
+        if machine.powered:
             power_cut(self, machine)
             machine.link.trouble[:0] = ["delay", *["loss"] * len(DRAIN_MS)]
 
-    def _turn(self, machine: Machine, *, quiet: bool) -> None:
+    def turn(self, machine: Machine, *, quiet: bool) -> None:
+        """One machine lives for a moment of its day; not `quiet`: something may befall it before."""
         if not machine.powered:
             return
         if not quiet:
