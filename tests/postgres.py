@@ -33,8 +33,11 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def start_postgres(kept: Path | None = None) -> Iterator[PostgresServer]:
-    """A server for as long as the block runs. Its data stay for the next time in the folder `kept`, if one is given."""
+def start_postgres(kept: Path | None = None, *, options: str = "") -> Iterator[PostgresServer]:
+    """A server for as long as the block runs. Its data stay for the next time in the folder `kept`, if one is given.
+
+    `options` are for its command line, where we start it.
+    """
     url = os.environ.get("TEST_POSTGRES_URL")
     if url:
         plain = url.replace("postgresql+asyncpg", "postgresql").rsplit("/", 1)[0]
@@ -42,10 +45,10 @@ def start_postgres(kept: Path | None = None) -> Iterator[PostgresServer]:
         yield PostgresServer(base, ("psql", "-d", f"{plain}/postgres"))
         return
     if kept is not None:
-        yield from _run_server(kept, stop="fast")
+        yield from _run_server(kept, options, stop="fast")
         return
     with tempfile.TemporaryDirectory(prefix="yj-pg-") as folder:
-        yield from _run_server(Path(folder), stop="immediate")
+        yield from _run_server(Path(folder), options, stop="immediate")
 
 
 def _find_programs() -> Path:
@@ -58,7 +61,7 @@ def _find_programs() -> Path:
     return found[-1]
 
 
-def _run_server(folder: Path, *, stop: str) -> Iterator[PostgresServer]:
+def _run_server(folder: Path, options: str, *, stop: str) -> Iterator[PostgresServer]:
     """PostgreSQL refuses root, so root lends the folder to `nobody` and starts it as that user."""
     programs = _find_programs()
     user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
@@ -73,10 +76,10 @@ def _run_server(folder: Path, *, stop: str) -> Iterator[PostgresServer]:
         make: list[str | Path] = [*become, programs / "initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8"]
         subprocess.run([*make, "--no-sync", "--locale=C"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
     port = _free_port()
-    options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200"
+    words = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200 {options}"
     control: list[str | Path] = [*become, programs / "pg_ctl", "-D", data, "-w"]
     subprocess.run(
-        [*control, "-l", data / "log", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder
+        [*control, "-l", data / "log", "-o", words, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder
     )
     try:
         psql = (str(programs / "psql"), "-h", "127.0.0.1", "-p", str(port), "-U", "test", "-d", "postgres")
