@@ -22,6 +22,7 @@ from collector.people import queries as people
 from collector.storage import service as storage
 from collector.tickets import settling as tickets
 from collector.timeline import queries as timeline
+from collector.usage import reconciling
 from collector.usage import service as usage
 
 ReadySince = Callable[[], Awaitable[int]]
@@ -51,6 +52,7 @@ def list_jobs(centre: Centre, ready_since: ReadySince) -> list[Job]:
     return [
         Job("storage.months", 3600, lambda _: make_months(centre)),
         Job("usage.fold", settings.fold_every_s, lambda _: fold_usage(centre)),
+        Job("usage.reconcile", 3600, lambda _: reconcile_stock(centre)),
         Job("faults.look_back", 900, lambda _: look_back(centre)),
         Job("faults.judge", PROMPT_S, lambda _: judge_promptly(centre, ready_since, channels, rounds)),
         Job("alerts.send", PROMPT_S, lambda _: pump_alerts(centre, channels)),
@@ -80,6 +82,15 @@ async def make_months(centre: Centre) -> None:
 async def fold_usage(centre: Centre) -> None:
     """Turn new events into playbacks, stock, sessions and daily figures."""
     await usage.fold(centre.database, zone=centre.settings.zone, now_ms=centre.now_ms)
+
+
+async def reconcile_stock(centre: Centre) -> None:
+    """Ask stations that hold other files than we believe for their inventory."""
+    async with centre.database.read() as connection:
+        districts = await areas.list_districts(connection)
+    for each in districts:
+        async with centre.database.write() as connection:
+            await reconciling.reconcile(connection, each.district_id, now_ms=centre.now_ms)
 
 
 async def look_back(centre: Centre) -> None:

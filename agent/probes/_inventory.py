@@ -3,9 +3,8 @@
 A file's key in the memo is `memo_key(path)`; the value is the JSON of an `Entry`. The key `SCAN` holds the `Mark`.
 """
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.probes._tree import Version
 from shared.clock import Instant
+from shared.inventory import digest_of
 
 _NAMED_CORRUPT = 10
 
@@ -138,10 +138,5 @@ def _sum_up(entries: Mapping[bytes, Entry]) -> Sums:
     whole = [entry for entry in entries.values() if entry.sha256 is not None]
     broken = {Status.REJECTED, Status.UNREADABLE}
     corrupt = sorted(path.rpartition(b"/")[2] for path, entry in entries.items() if entry.status in broken)
-    return Sums(len(whole), sum(entry.version.size for entry in whole), corrupt[:_NAMED_CORRUPT], digest_of(whole))
-
-
-def digest_of(entries: Iterable[Entry]) -> str:
-    """SHA-256 over the sorted SHA-256 of all whole files: equal inventories have equal digests."""
-    hashes = sorted(entry.sha256 for entry in entries if entry.sha256 is not None)
-    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+    digest = digest_of(entry.sha256 for entry in whole if entry.sha256 is not None)
+    return Sums(len(whole), sum(entry.version.size for entry in whole), corrupt[:_NAMED_CORRUPT], digest)

@@ -8,7 +8,7 @@ from agent.probes._inventory import Entry, Mark, Status, dump_entry, memo_key
 from agent.probes._tree import Version
 from agent.probes.base import Fact
 from shared.clock import Instant
-from shared.wire.kinds import CoursewareFile, CoursewareRejected, CoursewareRemoved, Source
+from shared.wire.kinds import CoursewareFile, CoursewareListed, CoursewareRejected, CoursewareRemoved, Source
 
 
 @dataclass(slots=True)
@@ -26,6 +26,11 @@ class Ledger:
         """Readable path below the watched folder."""
         return _names.text_of(path.removeprefix(self.root + b"/"))
 
+    def lay_here(self, path: bytes) -> bool:
+        """Whether this file lay here before anybody watched, and has not been read yet."""
+        entry = self.entries.get(path)
+        return entry is not None and entry.status is Status.PRESENT
+
     def note_present(self, files: dict[bytes, Version]) -> None:
         """Remember what lay here before anybody watched: it was found, not received."""
         for path, version in files.items():
@@ -41,6 +46,10 @@ class Ledger:
                 sha256=entry.sha256, name=name, title=_names.title_of(path), size=size, source=self.source
             )
             self.facts.append(Fact("courseware.found", told.model_dump()))
+
+    def tell_listed(self, *, took_s: float) -> None:
+        """Say that every whole file has been told again since so many seconds: what was not, is not here."""
+        self.facts.append(Fact("courseware.listed", CoursewareListed(took_s=took_s).model_dump()))
 
     def note_gone(self, path: bytes) -> None:
         self._tell_removed(path)

@@ -63,6 +63,14 @@ class Seen:
 
 
 @dataclass(slots=True)
+class Telling:
+    """The inventory being told again: since when, and which files are `left`."""
+
+    since: Instant
+    left: list[bytes]
+
+
+@dataclass(slots=True)
 class CoursewareSensor:
     """Keeps in memory only what may be lost: files still settling and the file being read."""
 
@@ -72,7 +80,7 @@ class CoursewareSensor:
     job: Job | None = None
     known: Known | None = None
     again: bool = False
-    untold: list[bytes] = field(default_factory=list)
+    telling: Telling | None = None
 
     def retell(self) -> None:
         """Tell every whole file again, from the next look on. For any thread."""
@@ -92,8 +100,8 @@ class CoursewareSensor:
             ledger.note_present(files)
         _note_gone(ledger, tree, files)
         self._settle(ledger, files, now)
-        self._work(ledger, now)
-        self._tell_again(ledger)
+        is_read = self._work(ledger, now)
+        self._tell_again(ledger, now, is_read=is_read)
         if ledger.mark != mark:
             ledger.memo[SCAN] = ledger.mark.model_dump_json()
         after = known if not ledger.memo else Known(known.memory, ledger.mark, entries)
@@ -141,12 +149,12 @@ class CoursewareSensor:
             if seen.version.size and seen.looks >= 2 and long_enough:
                 yield path, seen
 
-    def _work(self, ledger: Ledger, now: Instant) -> None:
-        """Read settled files as far as the look's budget goes; the next look reads on."""
+    def _work(self, ledger: Ledger, now: Instant) -> bool:
+        """Read settled files as far as the look's budget goes, the next look reads on; whether that were all."""
         budget = self._budget()
         for path, seen in self._settled(now):
             if budget <= 0 or len(ledger.facts) >= _FACTS_A_LOOK:
-                return
+                return False
             job = self._job_for(ledger.root, path, seen.version)
             start = job.offset
             outcome = self._attempt(job, budget)
@@ -156,8 +164,12 @@ class CoursewareSensor:
                 outcome = replace(outcome, duration_s=self._ask_length(job))
                 budget -= _ASKED_BYTES
             if outcome is not None and not outcome.hole:
+                if self.telling is not None and not ledger.lay_here(path):
+                    # Received at a moment that may lie before the telling began.
+                    self.telling.left.append(path)
                 ledger.note_read(path, seen.version, outcome, since=seen.since)
                 del self.settling[path]
+        return self.job is None
 
     def _budget(self) -> int:
         """Bytes this look may read: little while a lesson plays from the same disk."""
@@ -181,14 +193,28 @@ class CoursewareSensor:
             finding = _media.Finding(_media.UNREADABLE, os.strerror(error.errno or 0))
             return Outcome(finding=finding, again=True)
 
-    def _tell_again(self, ledger: Ledger) -> None:
-        """As many as a look may tell; the next looks go on."""
+    def _tell_again(self, ledger: Ledger, now: Instant, *, is_read: bool) -> None:
+        """As many as a look may tell, the next looks go on; at last that those were all.
+
+        Not before all that lay here unread is read: a memory that was lost does not make a film vanish.
+        """
         if self.again:
-            self.again, self.untold = False, sorted(ledger.entries)
+            self.again, self.telling = False, Telling(now, sorted(ledger.entries))
+        if self.telling is None:
+            return
         room = max(0, _FACTS_A_LOOK - len(ledger.facts))
-        for path in self.untold[:room]:
+        for path in self.telling.left[:room]:
             ledger.tell_again(path)
-        self.untold = self.untold[room:]
+        self.telling.left = self.telling.left[room:]
+        if is_read and not self.telling.left and not any(self._is_unread(ledger, now)):
+            ledger.tell_listed(took_s=(now.mono_ms - self.telling.since.mono_ms) / 1000)
+            self.telling = None
+
+    def _is_unread(self, ledger: Ledger, now: Instant) -> Iterator[bool]:
+        """Of each file still settling, whether it lay here before anybody watched and its time has yet to come."""
+        settled = {path for path, _ in self._settled(now)}
+        for path in self.settling.keys() - settled:
+            yield ledger.lay_here(path) and self.settling[path].version.size > 0
 
     def _lacks_length(self, path: bytes, outcome: Outcome) -> bool:
         film = path.lower().endswith(_FILMS)

@@ -124,7 +124,7 @@ async def add_command(
     command_id: str,
     verb: str,
     arguments: Mapping[str, Any],
-    person_id: int,
+    person_id: int | None,
     now_ms: int,
     expires_ms: int,
 ) -> None:
@@ -152,6 +152,15 @@ async def count_waiting(connection: AsyncConnection, district_id: int, station_i
         each.expires_ms > now_ms,
     )
     return int((await connection.execute(statement)).scalar_one())
+
+
+async def list_ordered(connection: AsyncConnection, district_id: int, verb: str, *, since_ms: int) -> set[int]:
+    """Stations that were given this verb since then."""
+    each = commands.c
+    statement = select(each.station_id).where(
+        each.district_id == district_id, each.verb == verb, each.created_ms > since_ms
+    )
+    return set((await connection.execute(statement)).scalars())
 
 
 async def answer_command(

@@ -48,21 +48,13 @@ async def order(
     known, told = _check_command(verb, arguments)
     if await queries.count_waiting(connection, visitor.district_id, station_id, now_ms=now_ms) >= MAX_COMMANDS:
         raise ConflictError("这个站点还有许多指令没有执行。请等它执行完，再发新的。")
-    command_id = secrets.token_hex(8)
-    await queries.add_command(
-        connection,
-        visitor.district_id,
-        station_id,
-        command_id=command_id,
-        verb=known,
-        arguments=told,
-        person_id=visitor.person.person_id,
-        now_ms=now_ms,
-        expires_ms=now_ms + VALID_MS,
-    )
-    detail = {"command": command_id, "verb": str(known), "arguments": told}
-    await _record(connection, visitor, "command.sent", station, detail, now_ms=now_ms)
-    return command_id
+    whose = (visitor.district_id, station_id)
+    return await _queue(connection, whose, known, told, person_id=visitor.person.person_id, now_ms=now_ms)
+
+
+async def order_unasked(connection: Connection, district_id: int, station_id: int, verb: Verb, *, now_ms: int) -> None:
+    """Queue a command without arguments that nobody gave: the centre itself needs its answer."""
+    await _queue(connection, (district_id, station_id), verb, {}, person_id=None, now_ms=now_ms)
 
 
 async def change_settings(
@@ -137,6 +129,39 @@ async def take_answers(
                 now_ms=now_ms,
                 detail={"command": answer.command, "outcome": answer.outcome, "reason": answer.reason[:300]},
             )
+
+
+async def _queue(
+    connection: Connection,
+    station: StationKey,
+    verb: Verb,
+    arguments: dict[str, Any],
+    *,
+    person_id: int | None,
+    now_ms: int,
+) -> str:
+    """Write a command down, with its line in the audit trail; returns its id."""
+    command_id = secrets.token_hex(8)
+    await queries.add_command(
+        connection,
+        *station,
+        command_id=command_id,
+        verb=verb,
+        arguments=arguments,
+        person_id=person_id,
+        now_ms=now_ms,
+        expires_ms=now_ms + VALID_MS,
+    )
+    await people.record(
+        connection,
+        station[0],
+        person_id=person_id,
+        action="command.sent",
+        object_=f"station/{station[1]}",
+        now_ms=now_ms,
+        detail={"command": command_id, "verb": str(verb), "arguments": arguments},
+    )
+    return command_id
 
 
 def _check_command(verb: str, arguments: Mapping[str, Any]) -> tuple[Verb, dict[str, Any]]:

@@ -14,7 +14,7 @@ from collector.errors import CentreError
 from collector.overview import senses, strip
 from collector.overview.pages import ready_ms
 from collector.overview.service import limits_of
-from collector.overview.words import END_WORDS, KIND_WORDS, SESSION_LOOKS
+from collector.overview.words import END_WORDS, FLAG_WORDS, KIND_WORDS, SESSION_LOOKS
 from collector.people import queries as people
 from collector.people.access import May, Visitor, centre_of, may
 from collector.stations import queries as stations
@@ -27,6 +27,7 @@ from collector.timeline import queries as timeline_queries
 from collector.timeline import service as timeline
 from collector.usage import queries as usage
 from collector.usage import service as usage_service
+from collector.usage import stock_queries
 from collector.web.forms import Number
 from collector.web.render import renderer_of
 from shared.months import month_of, month_text
@@ -39,6 +40,7 @@ _STOCK = 30
 _TICKETS = 20
 _DAYS_DRAWN = 7
 _DAYS_COUNTED = (7, 30)
+_WORDS = {"kinds": KIND_WORDS, "session_looks": SESSION_LOOKS, "end_words": END_WORDS, "flag_words": FLAG_WORDS}
 
 
 class SessionForm(BaseModel):
@@ -168,9 +170,9 @@ async def _page(
             "playbacks": await usage.list_playbacks(connection, district_id, station_id, limit=_PLAYBACKS),
             "sessions": await usage.list_sessions(connection, district_id, station_id, month),
             "limits": await limits_of(connection, centre, district_id, ready_ms=ready_ms(request)),
-            "stock": await usage.list_stock(connection, district_id, station_id, _STOCK),
             "names": await people.list_names(connection, district_id),
             "presence": await _presence(connection, centre, district_id, station_id),
+            "stock": await stock_queries.list_stock(connection, district_id, station_id, _STOCK),
         }
     heartbeat = None if state is None else senses.read_heartbeat(state.heartbeat)
     lines = []
@@ -189,9 +191,7 @@ async def _page(
         look=LOOKS[status],
         fingerprint=centre.seal.fingerprint if centre.seal else "",
         month=month_text(month),
-        kinds=KIND_WORDS,
-        session_looks=SESSION_LOOKS,
-        end_words=END_WORDS,
+        **_WORDS,
         code=code,
         problem=problem,
         done=request.query_params.get("done"),

@@ -31,6 +31,17 @@ END_WORDS: Mapping[str | None, str] = {
     None: msgid("还没有结束"),
 }
 
+FLAG_WORDS: Mapping[str, str] = {
+    "uncorroborated": msgid("未见打开文件"),
+    "projector_off": msgid("投影没有开"),
+    "muted": msgid("静音"),
+    "speed": msgid("变速播放"),
+    "seek_to_end": msgid("快进到结尾"),
+    "cut_short": msgid("没有放到结尾"),
+    "impossible": msgid("时间对不上，不计入"),
+}
+"""What is doubtful about a playback: the flags of the station's sensor, and our own."""
+
 KIND_WORDS: tuple[str, ...] = (
     msgid("三会一课"),
     msgid("政策理论"),

@@ -27,6 +27,8 @@ _MAX_MS = 253_360_000_000_000
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 _NO_TEXT = frozenset({"Cc", "Cs"})
+_LISTED_SLACK_MS = 60_000
+"""Events of one inventory may be booked by differing measurements of the way here: none may end what it told."""
 _LEVELS = ("E1", "E2", "E3", "E4")
 
 
@@ -58,6 +60,14 @@ class StockMove:
 
 
 @dataclass(frozen=True, slots=True)
+class Inventory:
+    """Every file held at `at_ms` has been told since `since_ms`."""
+
+    at_ms: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Download:
     sha256: str
     at_ms: int
@@ -85,6 +95,7 @@ class Facts:
     playbacks: list[Playback] = field(default_factory=list)
     claims: list[StudySession] = field(default_factory=list)
     moves: list[StockMove] = field(default_factory=list)
+    inventories: list[Inventory] = field(default_factory=list)
     downloads: list[Download] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
 
@@ -103,6 +114,8 @@ def read_facts(station_id: int, events: Iterable[StoredEvent], *, zone: ZoneInfo
                 _file(facts, event, data, zone)
             case kinds.CoursewareRemoved():
                 facts.moves.append(_move(event, data, present=False, title=""))
+            case kinds.CoursewareListed() if not event.uncertain:
+                facts.inventories.append(_inventory(event, data))
             case _:
                 pass
     return facts
@@ -222,6 +235,11 @@ def _file(facts: Facts, event: StoredEvent, data: kinds.CoursewareFile, zone: Zo
     facts.works.append(Work(data.sha256, title, data.source, data.size, data.duration_s, at_ms))
     if event.kind == "courseware.received":
         facts.downloads.append(Download(data.sha256, at_ms, day_of(at_ms, zone), month_of(at_ms, zone), title))
+
+
+def _inventory(event: StoredEvent, data: kinds.CoursewareListed) -> Inventory:
+    at_ms = moment(event.booked_ms)
+    return Inventory(at_ms, moment(at_ms - data.took_s * 1000 - _LISTED_SLACK_MS))
 
 
 def _move(

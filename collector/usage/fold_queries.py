@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Table, and_, case, delete, func, or_, sele
 from collector.db.dialect import built_once, insert
 from collector.intake.models import events, streams
 from collector.stations.models import stations
-from collector.usage.facts import Download, StockMove, StoredEvent, Work
-from collector.usage.models import courseware, daily, downloads, playbacks, stock, study_sessions, tallies
+from collector.usage.facts import Download, StoredEvent, Work
+from collector.usage.models import courseware, daily, downloads, playbacks, study_sessions, tallies
 from collector.usage.playing import IMPOSSIBLE
 from collector.usage.queries import Connection, columns_of, session_of
 from collector.usage.records import Playback, SessionState, StudySession
@@ -164,13 +164,13 @@ async def put_playbacks(connection: Connection, district_id: int, rows: Iterable
     """`impossible` repeats the flag of this name as a column, for no database looks into JSON here."""
     whose = {"district_id": district_id}
     await _put(
-        connection, playbacks, [{**whose, **_row(each), "impossible": IMPOSSIBLE in each.flags} for each in rows]
+        connection, playbacks, [{**whose, **row_of(each), "impossible": IMPOSSIBLE in each.flags} for each in rows]
     )
 
 
 async def put_sessions(connection: Connection, district_id: int, rows: Iterable[StudySession]) -> None:
     """A proposal never takes the place of what a person or a station entered."""
-    values = [{"district_id": district_id, **_row(each)} for each in rows]
+    values = [{"district_id": district_id, **row_of(each)} for each in rows]
     await _put(
         connection, study_sessions, [each for each in values if each["state"] == SessionState.PROPOSED], _PROPOSED
     )
@@ -198,29 +198,6 @@ async def put_daily(
     await _put(connection, daily, [{**whose, "day": day, "month": day // 100, **sums[day]} for day in sorted(sums)])
 
 
-async def put_moves(connection: Connection, district_id: int, station_id: int, moves: Iterable[StockMove]) -> None:
-    """Add moves of files and tie each to the next move of the same copy. On a tie of time the file is there."""
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for each in sorted(moves, key=lambda move: (move.present, move.title, move.name)):
-        key = (each.sha256, each.copy, each.at_ms)
-        rows[key] = {"district_id": district_id, "station_id": station_id, **_row(each)}
-    if not rows:
-        return
-    await connection.execute(_put_moves(connection), list(rows.values()))
-    later = stock.alias("later")
-    same_copy = [later.c[name] == stock.c[name] for name in ("district_id", "station_id", "sha256", "copy")]
-    next_ms = select(func.min(later.c.at_ms)).where(*same_copy, later.c.at_ms > stock.c.at_ms).scalar_subquery()
-    await connection.execute(
-        update(stock)
-        .where(
-            stock.c.district_id == district_id,
-            stock.c.station_id == station_id,
-            stock.c.sha256.in_({key[0] for key in rows}),
-        )
-        .values(until_ms=next_ms)
-    )
-
-
 async def put_downloads(
     connection: Connection, district_id: int, station_id: int, found: Iterable[Download]
 ) -> set[int]:
@@ -233,7 +210,7 @@ async def put_downloads(
         return set()
     days = {each.day for each in first.values()} | await _download_days(connection, district_id, station_id, first)
     whose = {"district_id": district_id, "station_id": station_id}
-    await connection.execute(_put_downloads(connection), [{**whose, **_row(each)} for each in first.values()])
+    await connection.execute(_put_downloads(connection), [{**whose, **row_of(each)} for each in first.values()])
     return days
 
 
@@ -248,7 +225,7 @@ async def put_works(connection: Connection, district_id: int, found: Iterable[Wo
     if not works:
         return
     # One order for everybody, so that two folders never wait for each other in a circle.
-    rows = [{"district_id": district_id, **_row(works[sha256])} for sha256 in sorted(works)]
+    rows = [{"district_id": district_id, **row_of(works[sha256])} for sha256 in sorted(works)]
     await connection.execute(_put_works(connection), rows)
 
 
@@ -262,7 +239,7 @@ async def list_tallies(
 
 async def put_tallies(connection: Connection, district_id: int, station_id: int, rows: Iterable[Tally]) -> None:
     whose = {"district_id": district_id, "station_id": station_id}
-    await _put(connection, tallies, [{**whose, **_row(each)} for each in rows])
+    await _put(connection, tallies, [{**whose, **row_of(each)} for each in rows])
 
 
 async def _download_days(
@@ -275,19 +252,6 @@ async def _download_days(
         downloads.c.sha256.in_({sha256 for _, sha256 in keys}),
     )
     return set((await connection.execute(statement)).scalars())
-
-
-@built_once
-def _put_moves(connection: Connection) -> Any:
-    fresh = insert(connection, stock)
-    return fresh.on_conflict_do_update(
-        index_elements=list(stock.primary_key),
-        set_={name: fresh.excluded[name] for name in ("present", "title", "name")},
-        where=or_(
-            fresh.excluded.present & ~stock.c.present,
-            and_(fresh.excluded.present == stock.c.present, fresh.excluded.title > stock.c.title),
-        ),
-    )
 
 
 @built_once
@@ -327,7 +291,7 @@ def _mine(table: Table, record: type[Any], district_id: int, station_id: int) ->
     )
 
 
-def _row(record: Any) -> dict[str, Any]:
+def row_of(record: Any) -> dict[str, Any]:
     """Column values of a record, not copied deeply as `asdict` would."""
     return {name: getattr(record, name) for name in record.__dataclass_fields__}
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from collector.errors import ConflictError
 from collector.usage import fold_queries as queries
+from collector.usage import stock_queries
 from collector.usage.facts import StoredEvent, gap_last, read_facts, shift_day
 from collector.usage.fold_queries import Tally, Unfolded
 from collector.usage.gatherings import latest_claim, settle_day, touched_days
@@ -44,7 +45,7 @@ async def fold_station(books: Books, streams: Sequence[Unfolded], *, limit: int)
     facts = read_facts(books.station_id, events, zone=books.zone)
     whose = (books.connection, books.district_id, books.station_id)
     await _tally(books, events)
-    await queries.put_moves(*whose, facts.moves)
+    await stock_queries.put_moves(*whose, facts.moves, facts.inventories)
     await queries.put_works(books.connection, books.district_id, facts.works)
     days = await queries.put_downloads(*whose, facts.downloads)
     days |= await _merge_claims(books, facts.claims)

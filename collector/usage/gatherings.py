@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector.usage.facts import RESERVED, shift_day
-from collector.usage.playing import IMPOSSIBLE, content_s, level_seconds, mark_impossible
+from collector.usage.playing import IMPOSSIBLE, UNCORROBORATED, content_s, level_seconds, mark_impossible
 from collector.usage.records import Playback, SessionState, StudySession
 from collector.usage.rules import UsageRules
 from shared.months import day_of
@@ -188,6 +188,7 @@ def _sums(playbacks: Iterable[Playback], sessions: Iterable[StudySession]) -> di
     levels = [level_seconds(each) for each in good]
     return {
         "playbacks": len(good),
+        "uncorroborated_s": sum(round(each.played_s) for each in good if UNCORROBORATED in each.flags),
         "impossible": len(every) - len(good),
         "content_s": content_s(good),
         "played_s": sum(round(each.played_s) for each in good),

@@ -5,7 +5,7 @@ Tables the fold merges events into (`courseware`, `stock`, `downloads`, `playbac
 them for the days that were touched.
 """
 
-from sqlalchemy import Boolean, Column, Float, Index, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, String, Table, Text
 
 from collector.db.types import Hex, Json, at, district, metadata, number, to_station
 
@@ -21,7 +21,8 @@ courseware = Table(
     at("first_ms"),
 )
 
-# One row a move: from `at_ms` on the copy of this file was there (`present`) or gone, until the copy's next move.
+# One row a move: from `at_ms` on the copy of this file was there (`present`) or gone, until the copy's next move or
+# the end of an inventory in which it was missing.
 stock = Table(
     "stock",
     metadata,
@@ -34,6 +35,17 @@ stock = Table(
     Column("present", Boolean, nullable=False),
     Column("title", Text, nullable=False),
     Column("name", Text, nullable=False),
+    to_station(),
+)
+
+# That a station told its whole inventory from `since_ms` on, to the end at `at_ms`: what is not among it is gone.
+inventories = Table(
+    "inventories",
+    metadata,
+    district(),
+    number("station_id"),
+    number("at_ms"),
+    at("since_ms"),
     to_station(),
 )
 
@@ -133,6 +145,7 @@ daily = Table(
     number("visits", primary=False),
     number("uncertain", primary=False),
     at("folded_ms"),
+    Column("uncorroborated_s", BigInteger, nullable=False, server_default="0"),
     to_station(),
 )
 Index("ix_daily_month", daily.c.district_id, daily.c.month, daily.c.station_id)

@@ -16,6 +16,8 @@ from collector.usage.rules import UsageRules
 from shared.months import day_of, local, month_of
 
 IMPOSSIBLE = "impossible"
+UNCORROBORATED = "uncorroborated"
+"""The station's own flag: no program held the file open while its player's record says that it ran."""
 _REASONS = {"completed": 4, "stopped": 3, "error": 2, "abandoned": 1, None: 0}
 _MOST_FLAGS = 50
 _DAY_MS = 86_400_000

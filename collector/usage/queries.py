@@ -1,4 +1,4 @@
-"""What pages read of usage: playbacks, study sessions, stock. Writing is in `fold_queries`, months in `report_queries`.
+"""What pages read of usage: playbacks, sessions, courseware. Writing is in `fold_queries`, stock in `stock_queries`.
 
 `Connection` is the name under which services pass a transaction on, without knowing SQLAlchemy.
 """
@@ -10,7 +10,7 @@ from sqlalchemy import Table, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.usage.models import daily, downloads, playbacks, stock, study_sessions, tallies
-from collector.usage.records import Playback, SessionState, StockItem, StudySession
+from collector.usage.records import Playback, SessionState, StudySession
 
 Connection = AsyncConnection
 
@@ -58,22 +58,6 @@ async def get_session(
     )
     row = (await connection.execute(statement)).first()
     return None if row is None else session_of(row)
-
-
-async def list_stock(connection: Connection, district_id: int, station_id: int, limit: int) -> list[StockItem]:
-    """Courseware on the disk now, newest first."""
-    statement = (
-        select(stock.c.sha256, stock.c.title, stock.c.name, stock.c.at_ms)
-        .where(
-            stock.c.district_id == district_id,
-            stock.c.station_id == station_id,
-            stock.c.present,
-            stock.c.until_ms.is_(None),
-        )
-        .order_by(stock.c.at_ms.desc(), stock.c.title)
-        .limit(limit)
-    )
-    return [StockItem(*row) for row in await connection.execute(statement)]
 
 
 def columns_of(table: Table, record: type[Any]) -> list[Any]:

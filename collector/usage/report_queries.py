@@ -143,19 +143,15 @@ async def _list_downloaded(
 async def _list_stored(
     connection: Connection, district_id: int, before_ms: int, ids: Sequence[int] | None
 ) -> dict[int, list[str]]:
-    """Works on the disk just before this moment, each once however many copies there are."""
-    first_ms = func.min(stock.c.at_ms)
-    title = func.min(stock.c.title)
+    """Works on the disk just before this moment, each once however many copies there are, in order of first coming."""
+    is_held = or_(stock.c.until_ms.is_(None), stock.c.until_ms >= before_ms)
+    title = func.min(case((is_held, stock.c.title)))
     statement = (
         select(stock.c.station_id, title)
-        .where(
-            *_of(stock, district_id, ids),
-            stock.c.present,
-            stock.c.at_ms < before_ms,
-            or_(stock.c.until_ms.is_(None), stock.c.until_ms >= before_ms),
-        )
+        .where(*_of(stock, district_id, ids), stock.c.present, stock.c.at_ms < before_ms)
         .group_by(stock.c.station_id, stock.c.sha256)
-        .order_by(stock.c.station_id, first_ms, title)
+        .having(title.is_not(None))
+        .order_by(stock.c.station_id, func.min(stock.c.at_ms), title)
     )
     return _titles(await connection.execute(statement))
 

@@ -33,6 +33,15 @@ class CoursewareRemoved(Data):
     name: str
 
 
+class CoursewareListed(Data):
+    """The whole inventory has been told anew, as `courseware.found`, within the last `took_s` seconds.
+
+    What was not told since that began is no longer held.
+    """
+
+    took_s: Seconds
+
+
 class CoursewareRejected(Data):
     """A file that is complete by its rest but broken. `reason`: truncated, lost_packets or unreadable."""
 
@@ -170,6 +179,7 @@ KINDS: Mapping[str, type[Data]] = {
     "courseware.received": CoursewareFile,
     "courseware.found": CoursewareFile,
     "courseware.removed": CoursewareRemoved,
+    "courseware.listed": CoursewareListed,
     "courseware.rejected": CoursewareRejected,
     "playback.started": PlaybackStarted,
     "playback.progress": PlaybackProgress,

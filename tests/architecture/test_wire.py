@@ -144,6 +144,7 @@ REQUIRED_FOR_EVER = {
     "courseware.received": {"sha256", "name", "title", "size"},
     "courseware.found": {"sha256", "name", "title", "size"},
     "courseware.removed": {"sha256", "name"},
+    "courseware.listed": {"took_s"},
     "courseware.rejected": {"name", "size", "reason"},
     "playback.started": {"playback", "title", "name", "player", "via"},
     "playback.progress": {"playback", "title", "name", "player", "via", "content_s", "played_s"},

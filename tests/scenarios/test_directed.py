@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
+from agent.probes.base import Fact
 from agent.probes.courseware import PROBE, CoursewareSettings, memo_key
 from collector.directions import queries, service
 from collector.directions.queries import CommandRow
@@ -12,10 +13,10 @@ from collector.people.access import Visitor
 from collector.people.queries import get_person
 from collector.stations.queries import get_state
 from collector.usage.models import stock as stock_table
-from collector.usage.queries import list_stock
+from collector.usage.stock_queries import list_stock
 from shared.wire.v1 import Heartbeat, SettingsReport
 from tests import media
-from tests.scenarios.harness import District
+from tests.scenarios.harness import District, StoryStation
 
 VILLAGE = "大石镇 红岩村"
 TWO_HEARTBEATS = 13
@@ -164,13 +165,7 @@ def test_settings_never_touch_what_is_recorded(district: District, minutes: int)
 
 def test_a_centre_that_lost_what_a_station_holds_asks_for_the_inventory(district: District, tmp_path: Path) -> None:
     district.passes(minutes=6)
-    agent = district.station(VILLAGE).agent
-    assert agent is not None
-    films = tmp_path / "films"
-    films.mkdir()
-    (films / "油橄榄 第1讲.mp4").write_bytes(media.mp4())
-    settings = CoursewareSettings(directory=films, settle_s=0)
-    agent.runner.configure([("courseware", PROBE, settings)], memo_key=memo_key)
+    watches_films(district.station(VILLAGE), tmp_path / "films")
     district.passes(minutes=15)
     assert stock(district) == ["油橄榄 第1讲"]
     forget_stock(district)
@@ -181,6 +176,35 @@ def test_a_centre_that_lost_what_a_station_holds_asks_for_the_inventory(district
 
     assert stock(district) == ["油橄榄 第1讲"]
     assert [(each.verb, each.outcome) for each in commands(district)] == [("send_inventory", "done")]
+
+
+def test_a_centre_that_believes_in_a_film_that_is_gone_asks_by_itself_and_learns(
+    district: District, tmp_path: Path
+) -> None:
+    district.passes(minutes=6)
+    station = district.station(VILLAGE)
+    gone = {"sha256": "cd" * 32, "name": "梨树.mp4", "title": "梨树", "size": 1}
+    station.records(Fact("courseware.found", gone))
+    district.passes(minutes=2)
+    watches_films(station, tmp_path / "films")
+    district.passes(minutes=15)
+    assert stock(district) == ["油橄榄 第1讲", "梨树"]
+
+    district.passes(hours=2)
+
+    assert stock(district) == ["油橄榄 第1讲"]
+    assert [(each.verb, each.outcome, each.person_id) for each in commands(district)] == [
+        ("send_inventory", "done", None)
+    ]
+
+
+def watches_films(station: StoryStation, films: Path) -> None:
+    """One film lies in a folder that the real sensor looks at from now on."""
+    assert station.agent is not None
+    films.mkdir()
+    (films / "油橄榄 第1讲.mp4").write_bytes(media.mp4())
+    settings = CoursewareSettings(directory=films, settle_s=0)
+    station.agent.runner.configure([("courseware", PROBE, settings)], memo_key=memo_key)
 
 
 def stock(district: District) -> list[str]:

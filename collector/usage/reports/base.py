@@ -22,7 +22,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The numbers of a form. Courseware in works (部); time in whole seconds; `e1_s`..`e4_s` seconds at that level."""
+    """The numbers of a form. Courseware in works (部); time in whole seconds; `e1_s`..`e4_s` seconds at that level.
+
+    `uncorroborated_s` is how much of `played_s` only the player's own record tells: nobody held the file open.
+    """
 
     downloaded: int = 0
     stored: int = 0
@@ -40,10 +43,15 @@ class Figures:
     e4_s: int = 0
     impossible: int = 0
     uncertain: int = 0
+    uncorroborated_s: int = 0
 
     @property
     def content_minutes(self) -> int:
         return round(self.content_s / 60)
+
+    @property
+    def uncorroborated_minutes(self) -> int:
+        return round(self.uncorroborated_s / 60)
 
     @property
     def level_minutes(self) -> dict[str, int]:

@@ -196,18 +196,29 @@ def _write_names(book: _Book, report: MonthlyReport) -> None:
 def _write_evidence(book: _Book, report: MonthlyReport) -> None:
     """What the figures rest on: minutes at each level of evidence, and whether all data has come."""
     sheet = _add_sheet(book, report, "证据与数据")
-    heads = ("终端站点", "内容分钟", "各级证据", "佐证占比", "待确认学习", "时间存疑", "剔除播放", "数据完整性", "说明")
-    _write_table_head(book, sheet, heads, (24, 10, 40, 10, 12, 10, 10, 24, 30))
+    heads = (
+        "终端站点",
+        "内容分钟",
+        "各级证据",
+        "佐证占比",
+        "未见打开文件（分钟）",
+        "待确认学习",
+        "时间存疑",
+        "剔除播放",
+        "数据完整性",
+        "说明",
+    )
+    _write_table_head(book, sheet, heads, (24, 10, 40, 10, 12, 12, 10, 10, 24, 30))
     for at, row in enumerate(report.rows, 1):
         figures = row.figures
         book.text(sheet, at, 0, row.title)
-        numbers = {1: figures.content_minutes, 4: figures.proposed, 5: figures.uncertain, 6: figures.impossible}
-        for column, value in numbers.items():
+        doubts = (figures.uncorroborated_minutes, figures.proposed, figures.uncertain, figures.impossible)
+        for column, value in ((1, figures.content_minutes), *enumerate(doubts, 4)):
             sheet.write_number(at, column, value, book.styles["number"])
         book.text(sheet, at, 2, figures.level_text)
         book.text(sheet, at, 3, figures.coverage_text, "centre")
-        book.text(sheet, at, 7, row.completeness.text)
-        book.text(sheet, at, 8, row.standing_text)
+        book.text(sheet, at, 8, row.completeness.text)
+        book.text(sheet, at, 9, row.standing_text)
 
 
 def _add_sheet(book: _Book, report: MonthlyReport, name: str) -> Any:

@@ -316,3 +316,28 @@ def test_asked_for_its_inventory_it_tells_every_whole_file_again_over_several_lo
     folder.look(2)
     told = folder.rig.told("courseware.found")
     assert (len(told), {each["sha256"] for each in told}) == (700, received)
+    assert folder.rig.told("courseware.listed") == [{"took_s": 30.0}]
+
+
+def test_a_film_that_comes_while_the_inventory_is_told_is_part_of_it(folder: Folder) -> None:
+    for number in range(600):
+        folder.put(f"{number:03}.htm", b"<html>%d" % number)
+    folder.look(6)
+    folder.put("新到.htm", b"<html>new")
+    folder.look(2)
+    folder.sensor.retell()
+    folder.look(2)
+    kinds = [fact.kind for fact in folder.rig.facts if fact.data.get("name", "新到.htm") == "新到.htm"]
+    assert kinds == ["courseware.received", "courseware.found", "courseware.listed"]
+
+
+def test_an_inventory_is_whole_only_when_all_that_lay_there_is_read(tmp_path: Path, clock: ManualClock) -> None:
+    root = tmp_path / "courseware"
+    folder = Folder(root, clock)
+    folder.put("空的.htm", b"")
+    folder.put("水稻.htm", b"<html>rice")
+    folder.sensor.retell()
+    folder.look(2)
+    assert folder.rig.kinds() == []
+    folder.look(2)
+    assert folder.rig.kinds() == ["courseware.found", "courseware.listed"]

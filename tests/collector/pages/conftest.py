@@ -26,7 +26,7 @@ def office(sqlite_url: str, clock: ManualClock) -> Office:
         received("黄羊饲养", "2026-09-01 03:20"),
         *plays("黄羊饲养", "2026-09-02 19:00", minutes=40),
         claim("2026-09-02 19:00", "2026-09-02 20:00", people=23, visits=25),
-        *plays("黄羊饲养", "2026-09-04 19:00", minutes=50),
+        *plays("黄羊饲养", "2026-09-04 19:00", minutes=50, flags=["uncorroborated"]),
     ]
 
     async def story() -> None:

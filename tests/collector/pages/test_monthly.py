@@ -31,6 +31,18 @@ def test_the_form_on_the_screen_has_people_and_visits(office: Office) -> None:
     assert table[-1][:7] == ["合计", "1", "1", "1", "1", "23", "25"]
 
 
+def test_minutes_for_which_only_the_player_speaks_are_told_wherever_minutes_are_read(office: Office) -> None:
+    with office.signed_in("宝轮镇管理员") as client:
+        page = client.get("/reports/monthly?month=2026-09").text
+        station = client.get(f"/stations/{office.district.stations['宝轮镇 爱国社区']}").text
+        name = re.findall(r'href="(/reports/monthly/[^"]+)">下载 XLSX', page)[0].replace("&amp;", "&")
+        answer = client.get(name)
+    sheet = openpyxl.load_workbook(io.BytesIO(answer.content))["证据与数据"]
+    assert "▲ 50 分钟播放未见打开文件" in rows(page)[0][9]
+    assert station.count("▲ 未见打开文件") == 1
+    assert [sheet["E1"].value, sheet["E2"].value, sheet["E3"].value] == ["未见打开文件（分钟）", 50, 0]
+
+
 def test_not_installed_is_no_zero(office: Office) -> None:
     with office.signed_in("宝轮镇管理员") as client:
         table = rows(client.get("/reports/monthly?month=2026-09").text)

@@ -55,6 +55,11 @@ def removed(title: str, when: str, *, name: str = "") -> Fact:
     return Fact("courseware.removed", at(when), {"sha256": sha(title), "name": name or f"{title}.mp4"})
 
 
+def listed(when: str, *, took_s: float = 60) -> Fact:
+    """The end of an inventory that told everything within the last `took_s` seconds."""
+    return Fact("courseware.listed", at(when), {"took_s": took_s})
+
+
 def plays(
     title: str,
     when: str,
@@ -65,8 +70,9 @@ def plays(
     reason: str = "completed",
     late_ms: int = 0,
     uncertain: bool = False,
+    flags: Sequence[str] = (),
 ) -> list[Fact]:
-    """A whole playing: started, half-way progress, ended."""
+    """A whole playing: started, half-way progress, ended. `flags` are what the station doubts at its end."""
     begin_ms = at(when)
     base = {
         "playback": playback or f"{title}@{when}",
@@ -88,7 +94,7 @@ def plays(
             "minutes": {level: minutes * share},
             "begin_ms": begin_ms,
         }
-        data |= {"reason": reason} if kind == "playback.ended" else {}
+        data |= {"reason": reason, "flags": list(flags)} if kind == "playback.ended" else {}
         facts.append(Fact(kind, begin_ms + round(seconds * 1000), data, uncertain=uncertain, late_ms=late_ms))
     return facts
 
@@ -137,10 +143,18 @@ async def append(
 
 
 async def hear(
-    database: Database, station_id: int, *, at_ms: int, last: int, stream: str = STREAM, district_id: int = LIZHOU
+    database: Database,
+    station_id: int,
+    *,
+    at_ms: int,
+    last: int,
+    stream: str = STREAM,
+    district_id: int = LIZHOU,
+    probes: dict[str, Any] | None = None,
 ) -> None:
     """The station's newest heartbeat: `last` is the newest seq in its spool."""
     heartbeat = {"wall": at_ms, "mono": 1, "boot": BOOT, "spool": {"last": last, "waiting": 0, "bytes": 0}}
+    heartbeat |= {"probes": probes or {}}
     async with database.write() as connection:
         await connection.execute(
             insert(station_states).values(
@@ -148,7 +162,7 @@ async def hear(
                 station_id=station_id,
                 stream=stream,
                 spool_stream=stream,
-                spool_last=0,
+                spool_last=last,
                 boot=BOOT,
                 mono_ms=1,
                 wall_ms=at_ms,

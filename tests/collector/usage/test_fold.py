@@ -1,5 +1,5 @@
 from collector.db.engine import Database
-from collector.usage import queries, service
+from collector.usage import queries, service, stock_queries
 from collector.usage.records import SessionState
 from collector.usage.reports.base import MonthlyReport
 from shared.months import BEIJING
@@ -28,6 +28,18 @@ def test_a_playing_becomes_one_playback_and_a_proposed_session(tell: Tell) -> No
         row = (await _report(database)).rows[0]
         assert (row.figures.played, row.figures.sessions, row.figures.proposed) == (1, 0, 1)
         assert (row.figures.e3_s, row.figures.content_minutes, row.played_names) == (2400, 40, ("黄羊饲养",))
+
+    tell(story)
+
+
+def test_minutes_of_files_that_nobody_held_open_are_summed_apart_and_count_all_the_same(tell: Tell) -> None:
+    async def story(database: Database) -> None:
+        station = (await plant(database)).stations["宝轮镇 爱国社区"]
+        await append(database, station, plays("黄羊饲养", "2026-09-10 19:00", minutes=40, flags=["uncorroborated"]))
+        await append(database, station, plays("油橄榄", "2026-09-11 19:00", minutes=20, flags=["speed"]))
+        await fold(database)
+        figures = (await _report(database)).total
+        assert (figures.played_s, figures.uncorroborated_s, figures.uncorroborated_minutes) == (3600, 2400, 40)
 
     tell(story)
 
@@ -136,7 +148,7 @@ def test_stock_of_a_past_month_is_what_lay_there_at_its_end(tell: Tell) -> None:
         assert (await _report(database)).total.stored == 1
         assert (await _report(database, 202610)).total.stored == 0
         async with database.read() as connection:
-            assert await queries.list_stock(connection, 510802, station, 10) == []
+            assert await stock_queries.list_stock(connection, 510802, station, 10) == []
 
     tell(story)
 
@@ -154,7 +166,7 @@ def test_one_of_two_copies_removed_leaves_the_courseware_stored(tell: Tell) -> N
         await fold(database)
         assert (await _report(database)).total.stored == 1
         async with database.read() as connection:
-            (item,) = await queries.list_stock(connection, 510802, station, 10)
+            (item,) = await stock_queries.list_stock(connection, 510802, station, 10)
         assert item.name == "b.mp4"
 
     tell(story)

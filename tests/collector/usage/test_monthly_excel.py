@@ -125,9 +125,9 @@ def test_every_name_downloaded_stored_and_played_is_in_the_workbook() -> None:
 
 def test_evidence_stands_beside_the_figures() -> None:
     body = list(lines(read(sample())["证据与数据"], 2))
-    assert body[0][:5] == ["宝轮镇 爱国社区", 0, "E3 10 分钟", "100%", 1]
+    assert body[0][:5] == ["宝轮镇 爱国社区", 0, "E3 10 分钟", "100%", 0]
     assert body[4][:4] == ["大石镇 红岩村", 40, "E2 40 分钟", "0%"]
-    assert body[3][8] == "未安装"
+    assert body[3][9] == "未安装"
 
 
 def test_the_same_report_is_the_same_file() -> None:

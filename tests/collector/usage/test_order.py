@@ -14,12 +14,25 @@ from sqlalchemy import select, text
 
 from collector.db.engine import Database
 from collector.usage import folding, service
-from collector.usage.models import daily, downloads, playbacks, stock, study_sessions
+from collector.usage.models import daily, downloads, inventories, playbacks, stock, study_sessions
 from shared.months import BEIJING
 from tests.collector.usage.conftest import Tell
-from tests.collector.usage.events import NOW_MS, Fact, append, at, claim, fold, found, plant, plays, received, removed
+from tests.collector.usage.events import (
+    NOW_MS,
+    Fact,
+    append,
+    at,
+    claim,
+    fold,
+    found,
+    listed,
+    plant,
+    plays,
+    received,
+    removed,
+)
 
-TABLES = (daily, downloads, playbacks, stock, study_sessions)
+TABLES = (daily, downloads, inventories, playbacks, stock, study_sessions)
 FACTS: tuple[Fact, ...] = (
     *plays("黄羊饲养", "2026-09-10 19:00", minutes=40),
     *plays("油橄榄", "2026-09-10 19:50", minutes=20, playback="p1"),
@@ -39,6 +52,10 @@ FACTS: tuple[Fact, ...] = (
     found("油橄榄", "2026-09-01 02:00", name="a"),
     found("油橄榄", "2026-09-01 02:00", name="b"),
     removed("油橄榄", "2026-09-05 02:00", name="a"),
+    found("换届纪律", "2026-09-06 02:00"),
+    found("油橄榄", "2026-09-25 01:59", name="b"),
+    listed("2026-09-25 02:00"),
+    found("换届纪律", "2026-09-26 02:00"),
 )
 
 
@@ -69,6 +86,8 @@ def test_the_facts_of_the_order_test_touch_everything(sqlite_template: Path) -> 
     assert sum(row.people for row in september) == 33 + 12
     assert sum(row.impossible for row in september) == 1
     assert sum(row.proposed for row in september) == 3
+    ended = [row.title for row in tables["stock"] if row.until_ms == at("2026-09-25 02:00")]
+    assert ended == ["换届纪律", "黄羊饲养"]
 
 
 def test_reverse_order_on_both_databases_gives_the_same_report(tell: Tell) -> None:
