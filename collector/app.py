@@ -13,6 +13,8 @@ from starlette.types import Receive, Scope, Send
 
 from collector import health
 from collector.alerts import pages as alerts
+from collector.alerts import routes as receipts
+from collector.alerts.receipts import PATH as RECEIPTS_PATH
 from collector.centre import Centre
 from collector.db.engine import Database
 from collector.directions import pages as direction_pages
@@ -50,6 +52,7 @@ MACHINE = frozenset(
         SETTINGS_PATH,
         RELEASE_PATH,
         PAYLOAD_PATH,
+        RECEIPTS_PATH,
         "/healthz",
         "/readyz",
         "/openapi.json",
@@ -113,6 +116,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
         photo_pages,
         tickets,
         alerts,
+        receipts,
         usage,
         figures,
         faults,

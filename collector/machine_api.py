@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from collector.alerts.receipts import PATH as RECEIPTS_PATH
 from shared.wire.directions import SETTINGS_PATH, SettingsAnswer
 from shared.wire.releases import PAYLOAD_PATH, RELEASE_PATH, ReleaseAnswer
 from shared.wire.v1 import ENROL_PATH, PATH, ROTATE_PATH, TRUST_PATH, Answer, Envelope
@@ -21,6 +22,7 @@ REFUSALS: dict[str, tuple[int, ...]] = {
     SETTINGS_PATH: (401, 405),
     RELEASE_PATH: (401, 405),
     PAYLOAD_PATH: (401, 404, 405, 416),
+    RECEIPTS_PATH: (400, 401, 405, 413, 422, 503),
 }
 _JSON = "application/json"
 

@@ -13,7 +13,7 @@ from collector.alerts import budgets, digests, queries
 from collector.alerts.budgets import PERSON, Level
 from collector.alerts.channels.base import Budget, Channel, DeliveryError, Message, OpenChannel
 from collector.alerts.messages import after_quiet
-from collector.alerts.queries import Due, NewMessage, Rank, State
+from collector.alerts.queries import Due, NewMessage, Rank, State, Ways
 from collector.db.engine import Connection
 
 _MOST_FOLDED = 500
@@ -84,11 +84,15 @@ async def fail(
     connection: Connection, due: Due, problem: DeliveryError, channels: Mapping[str, OpenChannel], now_ms: int
 ) -> None:
     """The message has failed for good on its channel: the next one takes over, or the district must see it."""
-    message = due.message
     ways = [way for way in due.rest if way[0] in channels]
     state = State.MOVED if ways else State.FAILED
-    if not await queries.give_up(connection, message, error=str(problem), state=state) or not ways:
-        return
+    if await queries.give_up(connection, due.message, error=str(problem), state=state) and ways:
+        await follow(connection, due, ways, now_ms)
+
+
+async def follow(connection: Connection, due: Due, ways: Ways, now_ms: int) -> None:
+    """Have the same news go out on the next of these ways."""
+    message = due.message
     new = NewMessage(
         ticket_id=message.ticket_id,
         person_id=message.person_id,

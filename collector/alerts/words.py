@@ -25,6 +25,7 @@ PROBLEMS: dict[Problem, str] = {
     Problem.BAD_ADDRESS: msgid("收件地址不对。请改正这个人的联系方式。"),
     Problem.NOT_NAMED: msgid("回调网址不在允许的名单里。请管理员在设置里写明这个主机。"),
     Problem.NOT_TAKEN: msgid("邮件服务器没有收下。请检查邮箱设置和收件地址。"),
+    Problem.NOT_DELIVERED: msgid("运营商说短信没有送到手机。请打电话，并核对手机号。"),
     Problem.DEFECT: msgid("程序出错，没有发出。请把发生时间告诉维护人员。"),
     Problem.PERSON_GONE: msgid("这个人已不在人员名单里。"),
     Problem.CHANNEL_SHUT: msgid("这个渠道没有设置密钥。请管理员在设置里补上。"),

@@ -27,6 +27,7 @@ class Problem(StrEnum):
     BAD_ADDRESS = "bad_address"
     NOT_NAMED = "not_named"
     NOT_TAKEN = "not_taken"
+    NOT_DELIVERED = "not_delivered"
     DEFECT = "defect"
     PERSON_GONE = "person_gone"
     CHANNEL_SHUT = "channel_shut"

@@ -2,7 +2,8 @@
 
 POST to `url`, `Authorization: Bearer <token>`, `Idempotency-Key` the same at every try:
 `{"id": "510802-7", "to": "13800000000", "text": "【远教】…", "parts": 2}`. It answers 200 with `{"code": 0, "id": "…"}`
-and `"delivered": true` where it already knows; any other `code` is a refusal for good, 429 and 5xx are not.
+and `"delivered": true` where it already knows; any other `code` is a refusal for good, 429 and 5xx are not. What it
+learns later it tells by `collector.alerts.receipts`.
 
 Chinese is sent in UCS-2: 70 characters alone, 67 a part. Each part costs money, so a message is cut to `most_parts`
 and a day has `parts_a_day`.
