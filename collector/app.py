@@ -35,8 +35,8 @@ from collector.releases import routes as releases
 from collector.seal import load_seal
 from collector.settings import Settings
 from collector.stations import routes as enrolment
+from collector.tickets import neighbour_pages, photo_pages
 from collector.tickets import pages as tickets
-from collector.tickets import photo_pages
 from collector.usage import pages as usage
 from collector.web.shell import fit_shell
 from shared.clock import Clock, SystemClock
@@ -114,6 +114,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
         station_pages,
         operators,
         photo_pages,
+        neighbour_pages,
         tickets,
         alerts,
         receipts,

@@ -17,7 +17,7 @@ from collector.stations import queries as stations
 from collector.tickets import queries
 from collector.tickets.ladder import Pace, given_to, load_pace, routed
 from collector.tickets.queries import NewTicket, Ticket
-from collector.tickets.routing import Step, Where, find_route, follow_chain, make_chain
+from collector.tickets.routing import Step, find_route, follow_chain, make_chain
 from collector.tickets.service import change_by_hand, require_text, require_ticket
 from collector.tickets.settling import REOPEN_MS
 from collector.tickets.words import REPORTED, Action
@@ -53,7 +53,7 @@ async def report(connection: Connection, person: Person, new: Report, *, now_ms:
     district_id = person.district_id
     station = await stations.require_station(connection, district_id, new.station_id)
     ladder = await _load_ladder(connection, district_id, now_ms=now_ms)
-    where = Where(station.station_id, station.township_id)
+    where = ladder.pace.where(station.station_id, station.township_id)
     at_least = Step.BACKBONE if person.role is Role.PLAIN or new.severity is Severity.CRITICAL else Step.PLAIN
     route = find_route(where, new.category, ladder.reachable, ladder.load, at_least=at_least)
     ticket = await queries.add_ticket(
@@ -101,7 +101,7 @@ async def reopen(
     if now_ms - (ticket.closed_ms or now_ms) >= REOPEN_MS:
         raise ConflictError("工单办结已超过 24 小时。请重新报修，系统会把两个工单关联起来。")
     ladder = await _load_ladder(connection, ticket.district_id, now_ms=now_ms)
-    where = Where(ticket.station_id, ticket.area_id)
+    where = ladder.pace.where(ticket.station_id, ticket.area_id)
     route = find_route(where, ticket.category, ladder.reachable, ladder.load, at_least=ticket.step + 1)
     return await change_by_hand(
         connection,
@@ -131,7 +131,7 @@ async def give_back(
     require_text(note, "请写明退回的原因。")
     ladder = await _load_ladder(connection, ticket.district_id, now_ms=now_ms)
     others = [each for each in ladder.reachable if each.person_id != ticket.assignee_id]
-    where = Where(ticket.station_id, ticket.area_id)
+    where = ladder.pace.where(ticket.station_id, ticket.area_id)
     route = follow_chain(ticket.chain, where, ticket.category, others, ladder.load, at_least=ticket.step)
     return await change_by_hand(
         connection,

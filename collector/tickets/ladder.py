@@ -5,15 +5,17 @@ decided on, and writes the next deadline. Waits count opening or working time of
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from collector.areas import queries as areas
 from collector.areas.calendar import Calendar, make_calendar
+from collector.areas.neighbours import Neighbours, read_neighbours
 from collector.db.engine import Connection
 from collector.people import service as people
 from collector.people.queries import Person
@@ -41,10 +43,16 @@ class Waits(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a district's ladder is."""
+    """How a district's ladder goes: how fast, and whose neighbour each township is."""
 
     calendar: Calendar
     waits: Waits
+    neighbours: Neighbours = field(default_factory=dict)
+
+    def where(self, station_id: int | None, township_id: UUID | None) -> Where:
+        """A place on the ladder, with its neighbours."""
+        near = self.neighbours.get(township_id, frozenset()) if township_id is not None else frozenset()
+        return Where(station_id, township_id, near)
 
     def wait(self, step: int, now_ms: int) -> int:
         """Until when whoever is on this rung from now on has time to acknowledge."""
@@ -100,7 +108,7 @@ def make_pace(settings: Mapping[str, object], *, zone: ZoneInfo = BEIJING) -> Pa
         waits = Waits.model_validate(settings.get("ladder", {}))
     except ValidationError:
         waits = Waits()
-    return Pace(make_calendar(settings, zone=zone), waits)
+    return Pace(make_calendar(settings, zone=zone), waits, read_neighbours(settings))
 
 
 async def load_pace(connection: Connection, district_id: int, *, zone: ZoneInfo = BEIJING) -> Pace:
@@ -169,7 +177,7 @@ async def _act(connection: Connection, ticket: Ticket, this: _Round) -> Ticket |
 
 async def _pass_on(connection: Connection, ticket: Ticket, this: _Round) -> Ticket | None:
     """Who had it has left or is away: the next one on the same rung, else the next rung, has it from the start."""
-    where = Where(ticket.station_id, ticket.area_id)
+    where = this.pace.where(ticket.station_id, ticket.area_id)
     route = follow_chain(ticket.chain, where, ticket.category, this.people, this.load, at_least=ticket.step)
     data = {**routed(route), "copied": [], "from_id": ticket.assignee_id, "left": True}
     values = given_to(route, this.pace, this.now_ms)
@@ -179,7 +187,7 @@ async def _pass_on(connection: Connection, ticket: Ticket, this: _Round) -> Tick
 async def _go_on(connection: Connection, ticket: Ticket, this: _Round) -> Ticket | None:
     """One rung up; on the last one the centre is reminded, day by day."""
     is_last = ticket.step >= Step.CENTRE
-    where = Where(ticket.station_id, ticket.area_id)
+    where = this.pace.where(ticket.station_id, ticket.area_id)
     route = follow_chain(ticket.chain, where, ticket.category, this.people, this.load, at_least=ticket.step + 1)
     known = {each.person_id for each in this.people}
     assignee_id = ticket.assignee_id if is_last and ticket.assignee_id in known else route.assignee_id

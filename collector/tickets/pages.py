@@ -1,6 +1,6 @@
 """The list of tickets and the page of one ticket, made for a phone. Photos and hand-made reports have their own."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 from uuid import UUID
 
@@ -37,11 +37,12 @@ from collector.tickets.knowledge import learn
 from collector.tickets.queries import Ticket, Wanted
 from collector.tickets.service import Repair
 from collector.tickets.settling import REOPEN_MS
-from collector.tickets.words import ACTIONS, CATEGORIES, HELPED, REPORTED, STATES
+from collector.tickets.words import ACTIONS, CATEGORIES, HELPED, REPORTED, STATES, STEPS
 from collector.web.forms import Number
 from collector.web.render import renderer_of
 
 router = APIRouter(prefix="/tickets")
+_NAMED = 6
 
 _HANDS = frozenset({Role.BACKBONE, Role.TOWNSHIP, Role.CENTRE, Role.PLAIN})
 _OPEN = {"open": True, "closed": False}
@@ -230,6 +231,7 @@ async def show(
         helped=HELPED,
         names=names,
         hands=_hands(everybody, ticket),
+        next_rungs=_list_next(ticket, names),
         tomorrow=next_working_day(centre.now_ms, centre.settings.zone),
         is_report=ticket.rule == REPORTED,
         may_reopen=ticket.closed_ms is not None and centre.now_ms - ticket.closed_ms < REOPEN_MS,
@@ -237,6 +239,16 @@ async def show(
         typed=typed.note if typed else "",
         now_ms=centre.now_ms,
     )
+
+
+def _list_next(ticket: Ticket, names: Mapping[int, str]) -> list[tuple[str, list[str]]]:
+    """The rungs above, each with who stood on it when the ticket opened."""
+    rungs = sorted((int(step), persons) for step, persons in ticket.chain.items())
+    return [
+        (STEPS[step], [names[each] for each in persons[:_NAMED] if each in names])
+        for step, persons in rungs
+        if step > ticket.step and step in STEPS
+    ]
 
 
 def _hand(request: Request, visitor: Visitor, form: Seen) -> dict[str, int]:

@@ -2,7 +2,8 @@
 
 The category decides the first rung; a rung with nobody on it is skipped at once and remembered as skipped; among
 several it goes to one who is good at this category, then to the one with the fewest open tickets. A neighbour is a "1"
-of any other township of the district. Whoever cannot be reached (left, on leave, off duty) is not in `people`.
+of a township on the district's list of neighbours, of any other where it has none. Whoever cannot be reached (left, on
+leave, off duty) is not in `people`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,10 +33,14 @@ _STARTS_WITH_PLAIN = frozenset({Category.OPERATOR, Category.POWER})
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What a ticket is about: a station of a township, a township, or (both None) the district itself."""
+    """What a ticket is about: a station of a township, a township, or (both None) the district itself.
+
+    `neighbours` are the townships next to it; without any, every other is one.
+    """
 
     station_id: int | None
     township_id: UUID | None
+    neighbours: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,8 @@ def _list_able(step: Step, where: Where, people: Sequence[Person]) -> list[Perso
         return [each for each in people if each.role is Role.CENTRE]
     if step is Step.NEIGHBOUR:
         ones = [each for each in people if each.role is Role.BACKBONE and each.area_id is not None]
-        return [each for each in ones if not each.answers_for(where.township_id)]
+        ones = [each for each in ones if not each.answers_for(where.township_id)]
+        return [each for each in ones if not where.neighbours or any(map(each.answers_for, where.neighbours))]
     role = Role.BACKBONE if step is Step.BACKBONE else Role.TOWNSHIP
     return [each for each in people if each.role is role and each.answers_for(where.township_id)]
 

@@ -268,12 +268,12 @@ async def _move(
 async def _load_desk(connection: Connection, district_id: int, missing: Sequence[Standing], this: _Round) -> _Desk:
     places: dict[str, tuple[Where, UUID | None, str]] = {"": (Where(None, None), None, "")}
     for area in await areas.list_areas(connection, district_id, kind=AreaKind.TOWNSHIP):
-        places[area_subject(area.area_id)] = (Where(None, area.area_id), area.area_id, area.name)
+        places[area_subject(area.area_id)] = (this.pace.where(None, area.area_id), area.area_id, area.name)
     for area in await areas.list_areas(connection, district_id, kind=AreaKind.DISTRICT):
         places[""] = places[area_subject(area.area_id)] = (Where(None, None), area.area_id, area.name)
     numbers = {row.station_id for row in missing if row.station_id is not None}
     for each in await stations.list_some(connection, district_id, numbers):
-        where = Where(each.station_id, each.township_id)
+        where = this.pace.where(each.station_id, each.township_id)
         places[station_subject(each.station_id)] = (where, each.township_id, each.title)
     return _Desk(
         people=await list_reachable(connection, district_id, day=this.pace.working_day(this.now_ms)),

@@ -26,6 +26,7 @@ PAGES = {
     "figures": "/figures",
     "outages": "/outages",
     "calendar": "/calendar",
+    "neighbours": "/neighbours",
     "messages": "/messages",
     "reach": "/messages/people/2",
     "settings": "/directions",
