@@ -31,6 +31,7 @@ from collector.overview import pages as overview
 from collector.overview import station_pages
 from collector.people import pages as people
 from collector.people.access import require_declared
+from collector.releases import pages as release_pages
 from collector.releases import routes as releases
 from collector.seal import load_seal
 from collector.settings import Settings
@@ -107,6 +108,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
         enrolment,
         directions,
         direction_pages,
+        release_pages,
         releases,
         health,
         people,

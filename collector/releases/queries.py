@@ -19,9 +19,24 @@ class Offer:
     offer: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A release without its payload."""
+
+    version: str
+    header: str
+    added_ms: int
+
+
 async def list_versions(connection: AsyncConnection, district_id: int) -> list[str]:
     rows = await connection.execute(select(releases.c.version).where(releases.c.district_id == district_id))
     return list(rows.scalars())
+
+
+async def list_headers(connection: AsyncConnection, district_id: int) -> list[Kept]:
+    each = releases.c
+    statement = select(each.version, each.header, each.added_ms).where(each.district_id == district_id)
+    return [Kept(*row) for row in await connection.execute(statement)]
 
 
 async def add_release(

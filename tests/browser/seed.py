@@ -12,6 +12,7 @@ from collector.faults.queries import OutageKind
 from collector.faults.rules.base import Category, Severity
 from collector.migrate import migrate
 from collector.people import service as people
+from collector.releases import service as releases
 from collector.stations import queries as stations
 from collector.tickets import queries as tickets
 from collector.tickets import service
@@ -25,6 +26,7 @@ from tests.clocks import ManualClock
 from tests.collector.usage.events import Fact, append, claim, plays, received
 from tests.districts import SmallDistrict, plant_district
 from tests.office import hear, probe, set_password
+from tests.releases import make_release
 
 HERE = Path(__file__).parent
 PLAN = {
@@ -60,6 +62,7 @@ async def seed(url: str, clock: ManualClock) -> SmallDistrict:
         await set_password(connection, district, "主任", "zhuren")
         await _open_tickets(connection, district)
         await _draw_week(connection, district)
+        await _try_release(connection, district)
     facts = {title: list(_facts(title, chance)) for title in district.stations}
     for title, station in district.stations.items():
         await append(database, station, facts[title])
@@ -122,6 +125,14 @@ def _probes(chance: random.Random) -> dict[str, Any]:
         "audio": probe(sink=True, volume=0.6, muted=False),
         "host": probe(disk_free=free * 10**9 * 2, disk_total=200 * 10**9, temperature_c=51.0),
     }
+
+
+async def _try_release(connection: Connection, district: SmallDistrict) -> None:
+    """The stations of one township are to try a newer agent."""
+    where = district.district_id
+    await releases.add(connection, where, make_release("0.2.0"), keys=None, now_ms=NOW_MS - DAY_MS)
+    ring = [station for title, station in district.stations.items() if title.startswith("宝轮镇 ")]
+    await releases.offer(connection, where, "0.2.0", ring, now_ms=NOW_MS - HOUR_MS)
 
 
 async def _draw_week(connection: Connection, district: SmallDistrict) -> None:

@@ -31,6 +31,7 @@ PAGES = {
     "reach": "/messages/people/2",
     "settings": "/directions",
     "orders": "/stations/1/directions",
+    "releases": "/releases",
     "account": "/account",
 }
 Keep = Callable[[Page, str], None]

@@ -129,7 +129,7 @@ def test_the_centre_takes_in_no_forged_and_no_second_file_of_a_version(district:
     take_in(district, make_release("0.2.0"))
     with pytest.raises(ConflictError, match="新的版本号"):
         take_in(district, make_release("0.2.0", {"__main__.py": "pass"}))
-    with pytest.raises(NotFoundError, match="upgrade add"):
+    with pytest.raises(NotFoundError, match="请先收下升级包"):
         offer(district, "0.3.0", VILLAGE)
 
 

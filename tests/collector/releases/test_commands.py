@@ -40,7 +40,7 @@ def test_from_taking_in_to_taking_off(office: Path, capsys: pytest.CaptureFixtur
     [
         (["add", "absent.release"], "读不到升级包"),
         (["add", "a.release", "--keys", "absent.toml"], "没有发行公钥文件"),
-        (["offer", "0.2.0", "--township", "宝轮镇"], "还没有收下版本"),
+        (["offer", "0.2.0", "--township", "宝轮镇"], "还没有收下这个版本"),
         (["offer", "0.2.0", "--township", "无名镇"], "没有找到乡镇"),
         (["offer", "0.2.0", "--station", "17"], "510802/17"),
         (["withdraw", "0.2.0"], "没有发给任何站点"),

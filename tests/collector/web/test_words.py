@@ -18,7 +18,10 @@ from collector.tickets.words import ACTIONS, CATEGORIES, HELPED, SEVERITIES, STA
 from collector.web.i18n import LOCALES, lasted, load_languages
 
 COLLECTOR = Path(errors.__file__).parent
-DOMAINS = ("alerts", "areas", "directions", "faults", "operators", "overview", "people", "stations", "tickets", "usage")
+DOMAINS = (
+    *("alerts", "areas", "directions", "faults", "operators", "overview"),
+    *("people", "releases", "stations", "tickets", "usage"),
+)
 METHODS = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
 OPTIONS = {"**/templates/**.html": {"newstyle_gettext": "true"}}
 WORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "msgid": None, "translate": None}
