@@ -53,15 +53,24 @@ def admit(*, first: int, head: bytes, lines: Sequence[bytes], stored: int, store
     return Admission(tuple(rows), expected - 1, running)
 
 
-def last_seq(lines: Sequence[bytes]) -> int | None:
-    """Number of the last line as our own agent writes it, None when there is none or it is written otherwise."""
-    found = _SEQ.match(lines[-1]) if lines else None
-    return int(found[1]) if found is not None else None
+class Told(NamedTuple):
+    """A line of a push under a number that is stored already."""
+
+    seq: int
+    line: bytes
+
+    def differs(self, stored_line: bytes | None) -> bool:
+        """Whether it tells another history than what is stored there. A gap on either side tells nothing."""
+        return stored_line is not None and self.line != stored_line
 
 
-def differs(lines: Sequence[bytes], stored_line: bytes | None) -> bool:
-    """Whether a push whose lines all lie below what is stored tells another history.
+def last_told(lines: Sequence[bytes], stored: int) -> Told | None:
+    """The last line up to `stored` as our own agent writes it, None where there is none.
 
-    Its last line is compared with the one that is stored under the same number. A gap on either side tells nothing.
+    Where all of a push is stored, or a gap lies between that line and what is new, no chain proves it.
     """
-    return stored_line is not None and lines[-1] != stored_line and b'"kind":"spool.gap"' not in lines[-1]
+    for line in reversed(lines):
+        found = _SEQ.match(line)
+        if found is not None and int(found[1]) <= stored and b'"kind":"spool.gap"' not in line:
+            return Told(int(found[1]), line)
+    return None

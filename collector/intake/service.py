@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from collector.db.engine import Connection
 from collector.errors import PushRefusedError
 from collector.intake import pledge_queries, queries
-from collector.intake.admission import Admission, admit, differs, last_seq
+from collector.intake.admission import Admission, Told, admit, last_told
 from collector.intake.booking import book
 from collector.intake.leases import Entropy, Finding, Holder
 from collector.intake.queries import Known, LinePlace, StationKey, StreamKey, StreamRow
@@ -58,7 +58,7 @@ class _Group:
     begun: dict[StreamKey, int] = field(default_factory=dict)
     taken: list[tuple[Received, Admission]] = field(default_factory=list)
     lines: dict[LinePlace, bytes] = field(default_factory=dict)
-    """What is stored where those pushes end that bring nothing new."""
+    """What is stored where pushes begin below the end of their streams."""
     leases: dict[int, bytes] = field(default_factory=dict)
     void: set[StationKey] = field(default_factory=set)
     """Stations whose state another process was quicker to write."""
@@ -79,7 +79,7 @@ async def store(
     good = [each for each in group if each.station in known and known[each.station].admits(each.key_id, now_ms)]
     streams = await queries.list_streams(connection, {each.stream for each in good})
     work = _Group(known, streams, await _list_holders(connection, good, known), entropy)
-    below = [place for each in good if (place := _end_below(work, each)) is not None]
+    below = [(*each.stream, told.seq) for each in good if (told := _told_below(work, each)) is not None]
     work.lines = await queries.list_lines(connection, set(below)) if below else {}
     admissions = {id(each): _admit(work, each) for each in good}
     lost = await _write_streams(connection, work, now_ms)
@@ -184,13 +184,15 @@ def _leave(work: _Group, received: Received, newest: str) -> None:
         work.told[(*received.station, left)] = key | fresh | {"told": last, "left_ms": received.received_ms}
 
 
-def _end_below(work: _Group, received: Received) -> LinePlace | None:
-    """Where the last line of a push stands when more is stored behind it, None otherwise.
+def _told_below(work: _Group, received: Received) -> Told | None:
+    """The last line of a push that is stored already, None when all of it is new.
 
     Such a push repeats what is stored, or it comes from a disk that went back in time or was copied.
     """
-    stands, last = work.streams.get(received.stream), last_seq(received.push.lines)
-    return (*received.stream, last) if stands is not None and last is not None and last < stands.stored else None
+    stands = work.streams.get(received.stream)
+    if stands is None or received.push.envelope.first > stands.stored:
+        return None
+    return last_told(received.push.lines, stands.stored)
 
 
 def _take(work: _Group, received: Received) -> Admission:
@@ -203,9 +205,9 @@ def _take(work: _Group, received: Received) -> Admission:
         stored=stands.stored,
         stored_head=stands.head,
     )
-    below = _end_below(work, received)
-    if below is not None and differs(received.push.lines, work.lines.get(below)):
-        admission = admission._replace(conflict=below[3])
+    told = _told_below(work, received)
+    if told is not None and told.differs(work.lines.get((*received.stream, told.seq))):
+        admission = Admission((), stands.stored, stands.head, conflict=told.seq)
     if admission.rows:
         work.begun.setdefault(received.stream, stands.stored)
         work.streams[received.stream] = StreamRow(admission.stored, admission.head)

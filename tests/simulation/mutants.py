@@ -190,9 +190,15 @@ CENTRE = (
     ),
     Mutant(
         "another history below what is stored goes unnoticed",
-        "collector.intake.admission:differs",
+        "collector.intake.admission:Told.differs",
         "return stored_line is not None and",
         "return False and",
+    ),
+    Mutant(
+        "another history in front of a gap goes unnoticed",
+        "collector.intake.admission:last_told",
+        "for line in reversed(lines):",
+        "for line in lines[-1:]:",
     ),
     Mutant(
         "a gap that reaches below what is stored is stored whole",

@@ -185,6 +185,22 @@ def test_another_content_under_the_same_number_is_kept_as_evidence(bench: Bench)
     assert (bench.count(events.c.seq), bench.count(security_events.c.event_id)) == (1, 1)
 
 
+def test_another_history_is_found_behind_a_gap_too(bench: Bench) -> None:
+    """A disk put back to an old image, damaged and healed: no chain proves what a gap stands between."""
+    gap = event(2, "spool.gap", first=2, last=4, counts={"unreadable": 3}, head="ab" * 32)
+    bench.push(packed(envelope(STATION), event(1), event(2), event(3)))
+    answer = bench.push(packed(envelope(STATION), event(1, text="other"), gap, event(5)))
+    assert problem(answer) == (409, "/problems/stream-conflict")
+    assert bench.count(events.c.seq) == 3
+
+
+def test_a_gap_behind_what_is_stored_goes_on_from_there(bench: Bench) -> None:
+    gap = event(2, "spool.gap", first=2, last=4, counts={"unreadable": 3}, head="ab" * 32)
+    bench.push(packed(envelope(STATION), event(1), event(2), event(3)))
+    answer = bench.push(packed(envelope(STATION), event(1), gap, event(5)))
+    assert answer.json()["stored"] == 5
+
+
 def test_lines_behind_a_hole_send_the_station_back(bench: Bench) -> None:
     head = chain.extend(chain.START, event(1))
     answer = bench.push(packed(envelope(STATION, first=2, head=head), event(2)))
