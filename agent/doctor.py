@@ -124,7 +124,11 @@ def _judge_network(network: Network) -> Finding:
                 ok=False, text="区中心的证书不可信", advice="请先校准电脑时间；仍不行请联系区中心核对证书和地址。"
             )
         case Network.REFUSED:
-            return Finding(ok=False, text="区中心不认识本站", advice="请联系区中心核对站点编号，必要时重新登记。")
+            return Finding(
+                ok=False,
+                text="区中心不认识本站，或已停用本站的密钥",
+                advice="请联系区中心核对；要继续使用，请索取新的安装码，运行 yuanjiao-agent enroll 重新登记。",
+            )
         case Network.UNTRIED:
             return Finding(ok=None, text="没有测试与区中心的通信")
 

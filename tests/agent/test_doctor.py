@@ -76,11 +76,13 @@ def test_each_trouble_is_named_alone_and_with_what_to_do(probe: str, changes: di
     [
         (Network.UNREACHABLE, "连不上区中心"),
         (Network.UNTRUSTED, "区中心的证书不可信"),
-        (Network.REFUSED, "区中心不认识本站"),
+        (Network.REFUSED, "区中心不认识本站，或已停用本站的密钥"),
     ],
 )
 def test_each_trouble_with_the_centre_is_named(network: Network, text: str) -> None:
-    assert complaints(findings(network=network)) == [text]
+    found = findings(network=network)
+    assert complaints(found) == [text]
+    assert [each.advice != "" for each in found if each.ok is False] == [True]
 
 
 def test_a_station_without_a_key_is_told_to_enrol() -> None:

@@ -13,9 +13,13 @@ pytestmark = [pytest.mark.device, pytest.mark.timeout(240)]
 AGENT = "yuanjiao-agent"
 STATE = "/var/lib/yuanjiao"
 LISTENING = """
-import psutil, sys
-process = psutil.Process(int(sys.argv[1]))
-print([each.laddr.port for each in process.net_connections("inet") if each.status == "LISTEN"])
+import contextlib, os, sys
+process, own = f"/proc/{sys.argv[1]}", set()
+for each in os.listdir(f"{process}/fd"):
+    with contextlib.suppress(FileNotFoundError):
+        own.add(os.readlink(f"{process}/fd/{each}"))
+rows = [line.split() for kind in ("tcp", "tcp6") for line in open(f"{process}/net/{kind}").readlines()[1:]]
+print([row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in own])
 """
 KNOCK = """
 import json, socket
