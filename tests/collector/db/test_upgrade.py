@@ -128,6 +128,20 @@ def test_a_process_of_the_old_version_goes_on_writing_beside_the_newest_schema(e
     tell(empty_url, story)
 
 
+def test_an_older_schema_is_neither_served_nor_called_ready_and_the_sentence_says_what_to_run(empty_url: str) -> None:
+    async def story(database: Database) -> None:
+        await migrate(database, to="0001")
+        assert await compare_schema(database) is SchemaAge.OLDER
+        with pytest.raises(SetupError, match="yuanjiao-collector migrate"):
+            await require_current(database)
+
+    tell(empty_url, story)
+    with TestClient(create_app(Settings(database=empty_url), with_jobs=False)) as client:
+        answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["reasons"] == ["the schema is not the newest: run yuanjiao-collector migrate"]
+
+
 def test_a_released_migration_is_never_edited() -> None:
     rows = [line.split(maxsplit=1) for line in SUMS.read_text("ascii").splitlines()]
     now = {name: hashlib.sha256((VERSIONS / name).read_bytes()).hexdigest() for _, name in rows}
