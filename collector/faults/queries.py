@@ -15,16 +15,20 @@ from collector.db.dialect import Change, Find, Hot, Wanted, insert, read_json
 from collector.db.numbers import next_number
 from collector.faults.links import Track
 from collector.faults.models import arrivals, findings, outages, pasts, tracks
-from collector.faults.rules.base import Category, Past, Severity, Suspicion
+from collector.faults.rules.base import Category, Past, Severity, Suspicion, Swap
 from collector.faults.standing import Key, Standing
 from collector.intake.models import security_events
+from collector.intake.signs import DEVICE_CHANGED
 from collector.timeline.models import stretches
 from collector.timeline.presence import Presence
+from shared.wire.kinds import DeviceChanged
 
 _CATEGORIES = {each.value: each for each in Category}
 _SEVERITIES = {each.value: each for each in Severity}
 _AT_ONCE = 500
 _EVIDENCE = 500
+_PARTS = ("maker", "vendor", "model", "product", "name", "serial")
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +182,33 @@ async def put_pasts(connection: AsyncConnection, district_id: int, rows: Mapping
     await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), values)
 
 
-async def list_suspicions(connection: AsyncConnection, district_id: int, *, since_ms: int) -> dict[int, Suspicion]:
-    """What did not fit since then, by station, among the newest evidence of the district: a flood costs no more."""
+async def list_signs(
+    connection: AsyncConnection, district_id: int, *, since_ms: int
+) -> tuple[dict[int, Suspicion], dict[int, Swap]]:
+    """What did not fit since then, and the newest exchange of a device, by station.
+
+    Among the newest evidence of the district only: a flood costs no more.
+    """
     each = security_events.c
-    statement = select(each.station_id, each.at_ms, each.kind).where(each.district_id == district_id)
+    statement = select(each.station_id, each.at_ms, each.kind, each.detail).where(each.district_id == district_id)
     found: dict[int, Suspicion] = {}
-    for station_id, at_ms, kind in await connection.execute(statement.order_by(each.event_id.desc()).limit(_EVIDENCE)):
+    swaps: dict[int, Swap] = {}
+    rows = await connection.execute(statement.order_by(each.event_id.desc()).limit(_EVIDENCE))
+    for station_id, at_ms, kind, detail in rows:
         if station_id is None or at_ms < since_ms:
+            continue
+        if kind == DEVICE_CHANGED:
+            told = DeviceChanged.model_validate_json(detail)
+            swaps.setdefault(station_id, Swap(told.device, _name(told.before), _name(told.after), at_ms))
             continue
         known = found.get(station_id, Suspicion(0, kind, at_ms))
         found[station_id] = replace(known, count=known.count + 1)
-    return found
+    return found, swaps
+
+
+def _name(device: Mapping[str, str]) -> str:
+    """A device as people name it: who made it, which model, which one."""
+    return " ".join(device[part] for part in _PARTS if device.get(part))[:_LONGEST_NAME]
 
 
 async def list_outages(

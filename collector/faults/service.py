@@ -19,7 +19,7 @@ from collector.faults.judging import Scene, group_by_station, judge_district
 from collector.faults.links import Track
 from collector.faults.outages import Excuses, load_excuses
 from collector.faults.reading import Told, read_hours, read_told
-from collector.faults.rules.base import Card, Past, Rule, Suspicion, View
+from collector.faults.rules.base import Card, Past, Rule, Suspicion, Swap, View
 from collector.faults.standing import Change, Key, Standing, area_subject, list_differences, station_subject
 from collector.faults.views import Centre, Known, make_unheard_view, make_view, note_arrival
 from collector.stations import queries as stations
@@ -107,6 +107,7 @@ class _Books:
     open_rules: Mapping[int, frozenset[str]]
     arrivals: Mapping[int, queries.Arrivals]
     suspicions: Mapping[int, Suspicion]
+    swaps: Mapping[int, Swap]
     tracks: Mapping[int, Track]
     pasts: Mapping[int, Past]
     limits: Mapping[str, Mapping[str, object]]
@@ -132,6 +133,7 @@ async def _open_books(connection: Connection, district_id: int, ear: Ear) -> _Bo
     fresh_ms = ear.now_ms - ear.period_ms - ear.grace_ms
     pulses = await stations.list_pulses(connection, district_id, fresh_ms=fresh_ms)
     heard = {number for number, each in pulses.items() if each.heartbeat is not None}
+    suspicions, swaps = await queries.list_signs(connection, district_id, since_ms=ear.now_ms - _SUSPECT_MS)
     return _Books(
         ear=ear,
         clock=OpeningClock(_calendar(settings), ear.now_ms),
@@ -144,7 +146,8 @@ async def _open_books(connection: Connection, district_id: int, ear: Ear) -> _Bo
             for number, rows in group_by_station(old).items()
         },
         arrivals=await queries.list_arrivals(connection, district_id, heard),
-        suspicions=await queries.list_suspicions(connection, district_id, since_ms=ear.now_ms - _SUSPECT_MS),
+        suspicions=suspicions,
+        swaps=swaps,
         tracks=await queries.list_tracks(connection, district_id),
         pasts=await queries.list_pasts(connection, district_id, heard),
         limits=own if isinstance(own, dict) else {},
@@ -174,6 +177,7 @@ def _see(post: Post, books: _Books, centre: Centre) -> _Seen:
         open_rules=open_rules,
         arrivals=books.arrivals.get(number),
         suspicion=books.suspicions.get(number),
+        swap=books.swaps.get(number),
         link=None if track is None else links.weigh(track, look=books.look, first_look=books.first_look),
         past=books.pasts.get(number),
     )

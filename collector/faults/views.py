@@ -11,7 +11,7 @@ from typing import NamedTuple, TypedDict, Unpack
 from collector.areas.opening import Expected
 from collector.faults.queries import Arrivals
 from collector.faults.reading import Told
-from collector.faults.rules.base import Link, Past, Peers, Suspicion, View
+from collector.faults.rules.base import Link, Past, Peers, Suspicion, Swap, View
 from collector.stations.queries import Post, Pulse
 from shared.wire.states import CoursewareState, State
 
@@ -37,6 +37,7 @@ class Known(NamedTuple):
     open_rules: frozenset[str] = frozenset()
     arrivals: Arrivals | None = None
     suspicion: Suspicion | None = None
+    swap: Swap | None = None
     link: Link | None = None
     past: Past | None = None
 
@@ -60,6 +61,7 @@ def make_view(pulse: Pulse, told: Told, known: Known, **centre: Unpack[Centre]) 
         link=known.link,
         past=known.past,
         suspicion=known.suspicion,
+        swap=known.swap,
         open=known.open_rules,
         **centre,
         **told.states,  # type: ignore[arg-type]  # by name each of its own kind

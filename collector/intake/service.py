@@ -12,6 +12,7 @@ from collector.intake.admission import Admission, Told, admit, last_told
 from collector.intake.booking import book
 from collector.intake.leases import Entropy, Finding, Holder
 from collector.intake.queries import Known, LinePlace, StationKey, StreamKey, StreamRow
+from collector.intake.signs import read_sign
 from collector.intake.unpacking import Push
 from shared import chain
 from shared.months import month_of
@@ -83,7 +84,7 @@ async def store(
     work.lines = await queries.list_lines(connection, set(below)) if below else {}
     admissions = {id(each): _admit(work, each) for each in good}
     lost = await _write_streams(connection, work, now_ms)
-    await _write_events(connection, [pair for pair in work.taken if pair[0].stream not in lost], known)
+    await _write_events(connection, work, lost, known)
     await _write_states(connection, work, now_ms)
     await _write_pledges(connection, work, lost)
     return [_result(each, admissions.get(id(each)), work, lost=lost, now_ms=now_ms) for each in group]
@@ -271,16 +272,19 @@ async def _write_pledges(connection: Connection, work: _Group, lost: set[StreamK
 
 
 async def _write_events(
-    connection: Connection, taken: Sequence[tuple[Received, Admission]], known: dict[StationKey, Known]
+    connection: Connection, work: _Group, lost: set[StreamKey], known: dict[StationKey, Known]
 ) -> None:
     """Anchors are only looked up for stations that speak of another boot than their newest state."""
+    taken = [pair for pair in work.taken if pair[0].stream not in lost]
     foreign = {each.station for each, admission in taken if _has_other_boot(each, admission, known[each.station])}
     anchors = await queries.list_anchors(connection, foreign) if foreign else {}
-    rows = [
-        row
-        for received, admission in taken
-        for row in _event_rows(received, admission, anchors.get(received.station, {}) | known[received.station].anchors)
-    ]
+    rows: list[dict[str, Any]] = []
+    for received, admission in taken:
+        mine = _event_rows(received, admission, anchors.get(received.station, {}) | known[received.station].anchors)
+        fresh = list(mine)
+        signs = dict(sign for row in fresh if (sign := read_sign(row)) is not None)
+        work.evidence += [(received, kind, detail) for kind, detail in signs.items()]
+        rows += fresh
     await queries.append_events(connection, rows)
 
 

@@ -218,7 +218,8 @@ async def resolve(
 ) -> Ticket:
     """Report it fixed. The machine closes the ticket when it confirms that the fault is gone.
 
-    Nothing but people can see a fault that people have reported: that ticket is closed at once.
+    Nothing but people can see a fault that people have reported, or one that has happened: that ticket is closed at
+    once.
     """
     require_text(repair.cause, "请填写故障原因。")
     require_text(repair.done, "请填写处理办法。")
@@ -230,23 +231,24 @@ async def resolve(
         "on_site": repair.on_site,
         "person_id": person_id,
     }
-    is_report = ticket.rule == REPORTED
+    card = list_cards().get(ticket.rule)
+    by_word = ticket.rule == REPORTED or (card is not None and card.by_word)
     values: dict[str, Any] = {"due_ms": None, "resolution": resolution, "helped": repair.helped or None}
-    if is_report:
+    if by_word:
         values |= {"state": TicketState.CLOSED, "open": False, "closed_ms": now_ms}
     else:
         values |= {"state": TicketState.VERIFYING, "recovered_ms": verifying_ms or now_ms}
     return await change_by_hand(
         connection,
         ticket,
-        Action.CLOSED if is_report else Action.RESOLVED,
+        Action.CLOSED if by_word else Action.RESOLVED,
         person_id=person_id,
         version=version,
         now_ms=now_ms,
         note=repair.done,
-        data={**resolution, **({"how": "by_hand"} if is_report else {})},
+        data={**resolution, **({"how": "by_hand"} if by_word else {})},
         values=values,
-        told=not is_report,
+        told=not by_word,
     )
 
 

@@ -18,6 +18,7 @@ from collector.faults import queries as faults
 from collector.faults.areas import SHAKING, SILENT
 from collector.faults.outages import list_excused
 from collector.faults.rules.base import Severity
+from collector.faults.service import list_cards
 from collector.faults.standing import Standing, area_subject, station_subject
 from collector.people import queries as people
 from collector.people.queries import Person
@@ -108,6 +109,8 @@ async def _open(connection: Connection, district_id: int, row: Standing, desk: _
     now_ms = this.now_ms
     where, area_id, place = desk.places.get(row.subject, desk.places[""])
     last = await queries.get_latest(connection, district_id, key_of(row))
+    if last is not None and _is_answered(row, last):
+        return None
     again = last is not None and last.closed_ms is not None and now_ms - last.closed_ms < REOPEN_MS
     at_least = max(last.step + 1 if last is not None and again else 0, _lowest_step(row.severity))
     route = find_route(where, row.category, desk.people, desk.load, at_least=at_least)
@@ -140,6 +143,12 @@ async def _open(connection: Connection, district_id: int, row: Standing, desk: _
     action = Action.REOPENED if again else Action.OPENED
     await queries.add_change(connection, ticket, action, now_ms=now_ms, data=routed(route), told=False)
     return ticket
+
+
+def _is_answered(row: Standing, last: Ticket) -> bool:
+    """Whether a person's word has ended what has happened: only a newer sign of it opens a ticket again."""
+    card = list_cards().get(row.rule)
+    return card is not None and card.by_word and (last.closed_ms or 0) >= row.facts.get("last_ms", 0)
 
 
 def _lowest_step(severity: Severity) -> Step:

@@ -89,6 +89,15 @@ class Suspicion:
     last_ms: int
 
 
+class Swap(NamedTuple):
+    """Another device where one stood: the sensor that noticed, what each tells of itself, and when it was told."""
+
+    device: str
+    before: str
+    after: str
+    at_ms: int
+
+
 class Link(NamedTuple):
     """How a station's link has gone up and down lately: weighed changes in percent, the cuts, and the first of them."""
 
@@ -146,6 +155,7 @@ class View(NamedTuple):
     link: Link | None = None
     past: Past | None = None
     suspicion: Suspicion | None = None
+    swap: Swap | None = None
     open: frozenset[str] = frozenset()
     courseware: CoursewareState | None = None
     playback: PlaybackState | None = None
@@ -202,7 +212,8 @@ class Card:
     """What people read about a kind of fault. All texts are Chinese msgids.
 
     `text` is a sentence with {placeholders} that `fill` makes from the facts; `hint_plain` tells the operator at the
-    station what to try, `hint_backbone` tells the "1" of the township.
+    station what to try, `hint_backbone` tells the "1" of the township. `by_word`: it has happened, and no sensor
+    sees that it is mended, so a person's word ends it; its facts name the newest sign of it as `last_ms`.
     """
 
     name: str
@@ -212,6 +223,7 @@ class Card:
     hint_backbone: str
     category: Category
     severity: Severity
+    by_word: bool = False
     fill: Callable[[Facts, Translate], Mapping[str, Any]] = _plain
 
     def finding(self, facts: Facts, translate: Translate = str) -> str:

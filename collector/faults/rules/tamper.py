@@ -1,4 +1,4 @@
-"""What a station sent does not fit what it sent before: a copied disk, or records changed by hand."""
+"""What a station sent does not fit what it sent before: a copied disk, records changed by hand, a clock set back."""
 
 from collections.abc import Mapping
 
@@ -22,6 +22,8 @@ from collector.faults.rules.base import (
 
 NAME = "tamper"
 _DAY_MS = 86_400_000
+_CHANGED = "复制了硬盘或改动了数据"
+_SET_BACK = "把主机的时钟往回拨过"
 
 
 class TamperLimits(Limits):
@@ -42,26 +44,29 @@ def judge(view: View, limits: TamperLimits, now_ms: int) -> Finding | None:
 
 
 def fill(facts: Facts, translate: Translate) -> Mapping[str, str]:
-    return {"count": str(facts["count"]), "last": when(facts["last_ms"], translate)}
+    why = _SET_BACK if facts.get("kind") == "clock-set-back" else _CHANGED
+    return {"count": str(facts["count"]), "last": when(facts["last_ms"], translate), "why": translate(why)}
 
 
-def _suspect(days: int) -> View:
-    return sample_view(suspicion=Suspicion(2, "stream-conflict", SAMPLE_MS - days * _DAY_MS))
+def _suspect(days: int, kind: str = "stream-conflict") -> View:
+    return sample_view(suspicion=Suspicion(2, kind, SAMPLE_MS - days * _DAY_MS))
 
 
 RULE = Rule(
     name=NAME,
     title="记录前后对不上",
-    text="近日有 {count} 次上报与以前的记录对不上，最近一次是 {last}，可能是复制了硬盘或改动了数据",
+    text="近日有 {count} 次上报与以前的记录对不上，最近一次是 {last}，可能是{why}",
     hint_plain="请不要改动监测程序的文件。换过硬盘、用过一键还原的，请告诉骨干操作员。",
     hint_backbone="问清是否克隆过硬盘、还原过系统；确有其事的，请区中心给这台主机重新登记；不明原因的上报区中心。",
     category=Category.SOFTWARE,
     severity=Severity.MAJOR,
+    by_word=True,
     limits=TamperLimits,
     fill=fill,
     judge=judge,
     samples=(
         Sample(view=_suspect(0), now_ms=SAMPLE_MS, when_closed=True, when_open=True),
+        Sample(view=_suspect(0, "clock-set-back"), now_ms=SAMPLE_MS, when_closed=True, when_open=True),
         Sample(view=_suspect(3), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
         Sample(view=_suspect(8), now_ms=SAMPLE_MS, when_closed=False, when_open=False),
         Sample(view=sample_view(), now_ms=SAMPLE_MS, when_closed=False, when_open=False),

@@ -20,6 +20,7 @@ def test_the_rules_are_all_there() -> None:
         "clock_wrong",
         "courseware_corrupt",
         "courseware_missing",
+        "device_swapped",
         "disk_failing",
         "disk_low",
         "display_disconnected",

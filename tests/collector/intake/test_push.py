@@ -17,7 +17,7 @@ from collector.settings import Settings
 from collector.stations import queries as stations
 from shared import chain
 from shared.signing import key_id
-from shared.wire.v1 import MAX_PACKED_BYTES, PATH
+from shared.wire.v1 import MAX_PACKED_BYTES, PATH, dump_line
 from tests.clocks import ManualClock
 from tests.collector.intake.groups import write_group_with_a_culprit
 from tests.collector.intake.pushes import envelope, event, packed, signed
@@ -163,6 +163,15 @@ def test_too_many_events_are_refused(bench: Bench) -> None:
 def test_a_line_that_is_too_long_is_refused(bench: Bench) -> None:
     body = packed(envelope(STATION), event(1, text="x" * 70_000))
     assert problem(bench.push(body)) == (413, "/problems/line-too-long")
+
+
+def test_a_clock_set_back_within_a_sound_chain_is_kept_as_evidence_once(bench: Bench) -> None:
+    centre = bench.client.app.state.centre  # type: ignore[attr-defined]
+    back = {"seq": 1, "kind": "clock.jumped", "at": centre.now_ms - 7_200_000, "boot": "b", "mono": 500}
+    body = packed(envelope(STATION), dump_line(back | {"data": {"by_ms": -7_200_000}}))
+    assert bench.push(body).status_code == 200
+    bench.push(body)
+    assert (bench.count(events.c.seq), bench.count(security_events.c.event_id)) == (1, 1)
 
 
 def test_a_poison_line_is_kept_and_blocks_nothing(bench: Bench) -> None:

@@ -1,0 +1,35 @@
+"""Lines that fit their chain, and still tell of something a person should look into. Pure.
+
+A clock that is put right moves back, too, and one with a dead battery starts in another century: only one that was
+moved back from the true time counts.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from collector.intake.booking import FIRST_POSSIBLE_MS
+from shared.wire.kinds import ClockJumped, DeviceChanged
+
+CLOCK_SET_BACK, DEVICE_CHANGED = "clock-set-back", "device-changed"
+_KINDS = frozenset({"clock.jumped", "device.changed"})
+_BACK_MS = 600_000
+
+
+def read_sign(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The kind of evidence a row of the event log is, with its detail; None for nearly all."""
+    if row["kind"] not in _KINDS or row["refused"] is not None:
+        return None
+    try:
+        data = json.loads(row["line"])["data"]
+        if row["kind"] == "device.changed":
+            return DEVICE_CHANGED, DeviceChanged.model_validate(data).model_dump_json()
+        by_ms = ClockJumped.model_validate(data).by_ms
+    except (ValueError, KeyError, TypeError, ValidationError):
+        return None
+    is_behind = row["at_ms"] < row["booked_ms"] - _BACK_MS
+    if by_ms > -_BACK_MS or not is_behind or row["uncertain"] or row["at_ms"] < FIRST_POSSIBLE_MS:
+        return None
+    return CLOCK_SET_BACK, f"set back by {-by_ms // 60_000} minutes"

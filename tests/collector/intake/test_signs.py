@@ -1,0 +1,51 @@
+"""Which lines of a sound chain still tell of something to look into."""
+
+import json
+from typing import Any
+
+import pytest
+
+from collector.intake.signs import CLOCK_SET_BACK, DEVICE_CHANGED, read_sign
+
+NOW_MS = 1_788_000_000_000
+HOUR_MS = 3_600_000
+EPSON, ACER = {"maker": "EPSON", "model": "EB-X05"}, {"maker": "ACER", "model": "X118"}
+
+
+def row(kind: str, data: object, *, behind_ms: int = 0, **changes: Any) -> dict[str, Any]:
+    """A line of the event log, written by a clock so far behind the truth."""
+    values = {"kind": kind, "line": json.dumps({"data": data}).encode(), "refused": None, "uncertain": False}
+    return {**values, "at_ms": NOW_MS - behind_ms, "booked_ms": NOW_MS, **changes}
+
+
+def jumped(by_ms: int, *, behind_ms: int, **changes: Any) -> dict[str, Any]:
+    return row("clock.jumped", {"by_ms": by_ms}, behind_ms=behind_ms, **changes)
+
+
+def test_a_clock_moved_back_from_the_true_time_is_a_sign() -> None:
+    assert read_sign(jumped(-HOUR_MS, behind_ms=HOUR_MS)) == (CLOCK_SET_BACK, "set back by 60 minutes")
+
+
+@pytest.mark.parametrize(
+    "innocent",
+    [
+        pytest.param(jumped(-HOUR_MS, behind_ms=0), id="put-right"),
+        pytest.param(jumped(HOUR_MS, behind_ms=HOUR_MS), id="moved-on"),
+        pytest.param(jumped(-60_000, behind_ms=HOUR_MS), id="a-minute"),
+        pytest.param(jumped(-NOW_MS, behind_ms=NOW_MS), id="dead-battery"),
+        pytest.param(jumped(-HOUR_MS, behind_ms=HOUR_MS, uncertain=True), id="nobody-knows-the-true-time"),
+        pytest.param(jumped(-HOUR_MS, behind_ms=HOUR_MS, refused="unreadable"), id="refused"),
+        pytest.param(row("clock.jumped", {"by_ms": "much"}, behind_ms=HOUR_MS), id="unreadable"),
+        pytest.param(row("clock.jumped", None, behind_ms=HOUR_MS), id="empty"),
+        pytest.param(row("note", {"by_ms": -HOUR_MS}, behind_ms=HOUR_MS), id="another-kind"),
+    ],
+)
+def test_what_happens_to_honest_clocks_is_none(innocent: dict[str, Any]) -> None:
+    assert read_sign(innocent) is None
+
+
+def test_another_device_is_a_sign_that_says_which() -> None:
+    sign = read_sign(row("device.changed", {"device": "projector", "before": EPSON, "after": ACER}))
+    assert sign is not None
+    assert sign[0] == DEVICE_CHANGED
+    assert json.loads(sign[1])["after"] == ACER
