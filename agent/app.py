@@ -1,7 +1,7 @@
 """The only wiring of the agent.
 
     sensors ──▶ runner ──▶ spool ──▶ uplink ──▶ centre
-    (threads)   (guards)   (durable)  (HTTPS)
+    (threads)   (guards)   (durable)  (httpx)
 
 What the centre answers comes back the other way: settings and commands (`agent/directions.py`).
 

@@ -6,24 +6,19 @@ are still enforced. Such an answer is marked as doubtful: whoever reads it must 
 and must hold the certificate's dates against the signed time (decision 0016).
 """
 
-import http.client
-import queue
-import select
 import ssl
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import LinkError
 from shared.signing import ASK_HEADER, ASK_PROOF, PROOF_HEADER
 
+if TYPE_CHECKING:
+    import httpx
+
 TIMEOUT_S = 30.0
-KEEP_S = 900.0
-"""How long an idle connection is trusted to be still open: three heartbeats."""
 NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name."""
 _ABOUT_TIME = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
@@ -49,65 +44,24 @@ class Transport(Protocol):
         """Send and wait for the answer, whatever its status. Raises LinkError when there is none."""
 
 
-class _InOnePiece(http.client.HTTPConnection):
-    """A connection on which the head and the body of a request leave together, which saves a TLS record a push."""
-
-    def __init__(self, host: str, port: int | None, context: ssl.SSLContext | None, prefix: str) -> None:
-        super().__init__(host, port or (80 if context is None else 443), timeout=TIMEOUT_S)
-        self.context, self._prefix = context, prefix
-        self.valid_ms = (0, 0)
-        self._used_s = 0.0
-        self._held = b""
-
-    def connect(self) -> None:
-        super().connect()
-        if self.context is not None:
-            self.sock = secured = self.context.wrap_socket(self.sock, server_hostname=self.host)
-            self.valid_ms = _validity(secured.getpeercert())
-
-    def send(self, data: Any) -> None:
-        """Hold what the parent would send piece by piece; `ask` sends it."""
-        self._held += data
-
-    def ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> http.client.HTTPResponse:
-        """Send a request with these headers and no others that can be spared, and wait for the head of the answer."""
-        if self.sock is not None and self._is_stale():
-            self.close()
-        if self.sock is None:
-            self.connect()
-        self._held = b""
-        self.putrequest(method, self._prefix + path, skip_accept_encoding=True)
-        for name, value in headers.items():
-            self.putheader(name, value)
-        if method == "POST":
-            self.putheader("Content-Length", str(len(body)))
-        self.endheaders(body or None)
-        waiting = memoryview(self._held)
-        while waiting:  # `sendall` would have to be done in TIMEOUT_S, which a slow line cannot promise
-            waiting = waiting[self.sock.send(waiting) :]
-        self._used_s = time.monotonic()
-        return self.getresponse()
-
-    def _is_stale(self) -> bool:
-        """Whether the other side has hung up, or may have been forgotten by what lies between."""
-        return time.monotonic() - self._used_s > KEEP_S or bool(select.select([self.sock], [], [], 0)[0])
-
-
 class HttpTransport:
-    """HTTP by the standard library (decision 0031), over connections that are kept: one for one station.
+    """httpx with kept-alive connections, one for one station. `ca_file` pins private authorities; it may change.
 
-    `ca_file` pins private authorities; it may change.
+    Raises LinkError for what is no address of a centre.
     """
 
     def __init__(self, centre: str, ca_file: Path | None = None, *, connections: int = 1) -> None:
+        import httpx  # noqa: PLC0415 - costs memory and start-up time, so only where it is used
+
+        self._httpx = httpx
         self._centre = centre
         self._ca_file = ca_file
+        self._limits = httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=900
+        )
         self._stamp = _stamp(ca_file)
+        self._client = self._open(0)
         self._doubtful = False
-        self._context = self._trust()
-        self._idle: queue.LifoQueue[_InOnePiece | None] = queue.LifoQueue()
-        for _ in range(connections):
-            self._idle.put(None)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         return self._send("POST", path, body, headers)
@@ -121,98 +75,93 @@ class HttpTransport:
         try:
             try:
                 return self._exchange(method, path, body, headers)
-            except ssl.SSLCertVerificationError as error:
-                if self._ca_file is None or self._doubtful or error.verify_code not in _ABOUT_TIME:
+            except self._httpx.ConnectError as error:
+                if self._ca_file is None or self._doubtful or not _is_about_time(error):
                     raise
-                self._rely(doubtful=True)
+                self._reopen(doubtful=True)
                 return self._exchange(method, path, body, headers)
-        except (http.client.HTTPException, OSError, ValueError) as error:
-            if self._doubtful:
-                self._rely(doubtful=False)
+        except (self._httpx.HTTPError, OSError) as error:
+            self._reopen(doubtful=False)
             message = f"{LinkError.__doc__}（{type(error).__name__}: {_cause(error)}）"
             raise LinkError(message) from error
 
     def close(self) -> None:
         """Hang up. The next request connects anew."""
-        idle = [self._idle.get() for _ in range(self._idle.qsize())]
-        for connection in idle:
-            if connection is not None:
-                connection.close()
-            self._idle.put(None)
+        self._client.close()
+        self._client = self._open(NO_CHECK_TIME if self._doubtful else 0)
 
     def _exchange(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         asking = {ASK_HEADER: ASK_PROOF} if self._doubtful else {}
-        with self._connection() as connection:
-            answer = connection.ask(method, path, body, {**headers, **asking})
-            seconds = _seconds(answer.headers.get("retry-after"))
-            response = Response(answer.status, answer.read(), seconds, answer.headers.get(PROOF_HEADER, ""))
-            return replace(response, valid_ms=connection.valid_ms) if self._doubtful else response
+        answer = self._client.request(method, path, content=body, headers={**headers, **asking})
+        seconds = _seconds(answer.headers.get("retry-after"))
+        response = Response(answer.status_code, answer.content, seconds, answer.headers.get(PROOF_HEADER, ""))
+        return replace(response, valid_ms=_validity(answer)) if self._doubtful else response
 
-    @contextmanager
-    def _connection(self) -> Iterator[_InOnePiece]:
-        """One of the connections, for one exchange; what fails on it closes it."""
-        connection = self._idle.get()
+    def _open(self, flags: int) -> "httpx.Client":
+        # Without TLS the list of public authorities would only lie there, and it is 3 MB.
+        verify = self._centre.startswith("https:") if self._ca_file is None else _pinned(self._ca_file, flags)
         try:
-            if connection is None or connection.context is not self._context:
-                if connection is not None:
-                    connection.close()
-                connection = _open(self._centre, self._context)
-            yield connection
-        except BaseException:
-            if connection is not None:
-                connection.close()
-            raise
-        finally:
-            self._idle.put(connection)
+            client = self._httpx.Client(
+                base_url=self._centre, timeout=TIMEOUT_S, verify=verify, limits=self._limits, trust_env=True
+            )
+        except self._httpx.InvalidURL as error:
+            raise LinkError(f"{LinkError.__doc__}（{self._centre}: {error}）") from error
+        # What a browser would say of itself is a third of what a quiet day weighs, and tells the centre nothing.
+        for name in list(client.headers):
+            del client.headers[name]
+        return client
 
-    def _trust(self) -> ssl.SSLContext | None:
-        if not self._centre.startswith("https:"):
-            return None
-        if self._ca_file is None:
-            return ssl.create_default_context()
-        context = ssl.create_default_context(cafile=str(self._ca_file))
-        if self._doubtful:
-            context.verify_flags |= NO_CHECK_TIME
-        return context
-
-    def _rely(self, *, doubtful: bool) -> None:
-        """Make the next connection by these rules."""
-        self._doubtful = doubtful
-        self._context = self._trust()
+    def _reopen(self, *, doubtful: bool) -> None:
+        """Drop the connection where the next one is to be made by other rules."""
+        if doubtful != self._doubtful:
+            self._client.close()
+            self._client = self._open(NO_CHECK_TIME if doubtful else 0)
+            self._doubtful = doubtful
 
     def _follow_ca_file(self) -> None:
         """Trust what the file says now: the centre announces new authorities ahead, the uplink writes them there."""
         stamp = _stamp(self._ca_file)
         if stamp != self._stamp:
-            self._stamp = stamp
-            self._rely(doubtful=False)
+            self._client.close()
+            self._client = self._open(0)
+            self._doubtful, self._stamp = False, stamp
 
 
 def fetch_unverified(centre: str, path: str) -> bytes:
     """What a GET brings from whoever answers at this address, which nothing vouches for. Raises LinkError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the caller compares
+    import httpx  # noqa: PLC0415 - as above
+
     try:
-        with closing(_open(centre, context)) as connection:
-            return connection.ask("GET", path, b"", {}).read()
-    except (http.client.HTTPException, OSError, ValueError) as error:
+        return httpx.get(f"{centre}{path}", verify=False, timeout=TIMEOUT_S).content  # noqa: S501 - the caller compares
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise LinkError(f"{LinkError.__doc__}（{type(error).__name__}）") from error
 
 
-def _open(centre: str, context: ssl.SSLContext | None) -> _InOnePiece:
-    """Raises ValueError for what is no address of a centre."""
-    parts = urlsplit(centre)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"no address of a centre: {centre}")
-    return _InOnePiece(parts.hostname, parts.port, context if parts.scheme == "https" else None, parts.path.rstrip("/"))
+def _pinned(ca_file: Path, flags: int) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(ca_file))
+    context.verify_flags |= flags
+    return context
+
+
+def _is_about_time(error: BaseException) -> bool:
+    """Whether a connection failed because a certificate is not valid yet or no longer."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cause.verify_code in _ABOUT_TIME
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _cause(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _validity(shown: Mapping[str, Any] | None) -> tuple[int, int]:
+def _validity(answer: "httpx.Response") -> tuple[int, int]:
     """The dates of the certificate the centre showed; dates that hold at no time where they cannot be told."""
+    stream = answer.extensions.get("network_stream")
+    connection = None if stream is None else stream.get_extra_info("ssl_object")
+    shown = None if connection is None else connection.getpeercert()
     if not shown:
         return (0, 0)
     return (

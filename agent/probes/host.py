@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from agent.probes import _kernel, _smart, _witness
+import psutil
+
+from agent.probes import _smart, _witness
 from agent.probes._witness import Sign
 from agent.probes.base import Fact, Probe, ProbeSettings, Reading, Surroundings
 from shared.clock import Instant
@@ -29,6 +31,7 @@ _REMEMBER_EVERY_MS = 600_000
 _SMART_EVERY_MS = 3_600_000
 _MOUNTS = Path("/proc/self/mountinfo")
 _STEP = 16 * 1024 * 1024
+_BELIEVABLE_C = (1, 150)
 
 
 class HostSettings(ProbeSettings):
@@ -158,14 +161,14 @@ def write_mark(mark: Path, boot: str) -> None:
 
 
 def _measure(directory: Path | None, *, uptime_s: int) -> HostState:
-    available, memory = _kernel.measure_memory()
+    memory = psutil.virtual_memory()
     free, total = _measure_disk(directory)
     return HostState(
         disk_free=_coarse(free),
         disk_total=total,
-        memory_available=_coarse(available),
-        memory_total=memory,
-        temperature_c=_kernel.measure_temperature(),
+        memory_available=_coarse(memory.available),
+        memory_total=memory.total,
+        temperature_c=_measure_temperature(),
         load_1m=round(os.getloadavg()[0], 1),
         uptime_s=uptime_s,
         read_only=_find_read_only(directory),
@@ -178,10 +181,12 @@ def _coarse(size: int | None) -> int | None:
 
 
 def _measure_disk(directory: Path | None) -> tuple[int | None, int | None]:
+    """Bytes free for an ordinary user, and in all."""
     try:
-        return _kernel.measure_disk(directory) if directory else (None, None)
+        usage = psutil.disk_usage(str(directory)) if directory else None
     except OSError:
         return None, None
+    return (usage.free, usage.total) if usage else (None, None)
 
 
 def _find_read_only(directory: Path | None) -> bool | None:
@@ -204,6 +209,15 @@ def is_emergency(mounts: str, device: int) -> bool:
     number = f"{os.major(device)}:{os.minor(device)}"
     lines = (line.split() for line in mounts.splitlines())
     return any(fields[2] == number and "emergency_ro" in fields[-1].split(",") for fields in lines if len(fields) > 2)
+
+
+def _measure_temperature() -> float | None:
+    """Degrees Celsius of the hottest believable sensor."""
+    lowest, highest = _BELIEVABLE_C
+    with suppress(OSError):
+        read = [each.current for chip in psutil.sensors_temperatures().values() for each in chip]
+        return max((each for each in read if lowest <= each <= highest), default=None)
+    return None
 
 
 def _make(settings: HostSettings, surroundings: Surroundings) -> HostSensor:

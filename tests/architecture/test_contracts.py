@@ -20,7 +20,6 @@ PLANTED = {
     "top-collector-to-agent": ("top", "collector/centre.py", "import agent.errors"),
     "top-shared-to-agent": ("top", "shared/chain.py", "import agent.errors"),
     "light-agent": ("light", "agent/spool.py", "import sqlalchemy"),
-    "light-packages": ("light", "agent/transport.py", "import httpx"),
     "light-shared": ("light", "shared/signing.py", "import fastapi"),
     "flow-upwards": ("flow", "collector/people/queries.py", "import collector.stations.queries"),
     "flow-sideways": ("flow", "collector/timeline/presence.py", "import collector.usage.records"),

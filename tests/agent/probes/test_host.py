@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from agent.probes import _smart, _witness
@@ -156,6 +157,14 @@ def test_a_file_system_mounted_read_only_is_told(tmp_path: Path, monkeypatch: py
     rig = Rig()
     seen = look(wake(rig, directory=tmp_path), rig, FIRST)
     assert (seen.read_only, seen.disk_free, seen.disk_total) == (True, 160 << 20, 400 << 20)
+
+
+def test_the_hottest_believable_sensor_gives_the_temperature(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = {"coretemp": [SimpleNamespace(current=61.0), SimpleNamespace(current=58.0)], "acpitz": []}
+    broken = {"nct6775": [SimpleNamespace(current=255.0), SimpleNamespace(current=-62.0)]}
+    monkeypatch.setattr(psutil, "sensors_temperatures", lambda: read | broken)
+    rig = Rig()
+    assert look(wake(rig), rig, FIRST).temperature_c == 61.0
 
 
 MOUNTS = (
