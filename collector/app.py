@@ -26,6 +26,7 @@ from collector.intake.writer import Writer
 from collector.job_runner import Job, JobRunner
 from collector.jobs import list_duties, list_jobs
 from collector.machine_api import complete
+from collector.operators import import_pages
 from collector.operators import pages as operators
 from collector.overview import pages as overview
 from collector.overview import station_pages
@@ -115,6 +116,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
         overview,
         station_pages,
         operators,
+        import_pages,
         photo_pages,
         neighbour_pages,
         tickets,

@@ -251,6 +251,12 @@ async def back(request: Request, visitor: Manager, person_id: Number, form: Anno
     return RedirectResponse(f"/operators/{person_id}", 303)
 
 
+def list_classes(visitor: Visitor) -> dict[Role, str]:
+    """The classes of which this visitor keeps files."""
+    is_centre = visitor.person.role is Role.CENTRE
+    return {role: word for role, word in CLASSES.items() if is_centre or role in OPERATORS}
+
+
 async def _rows(request: Request, connection: Connection, visitor: Visitor, filters: Filters) -> list[Row]:
     rows = await service.list_rows(connection, visitor.district_id, today=_today(request))
     home = await _homes(connection, visitor)
@@ -265,9 +271,9 @@ async def _rows(request: Request, connection: Connection, visitor: Visitor, filt
 
 
 async def _require(connection: Connection, visitor: Visitor, person_id: int) -> Person:
-    """An operator of the visitor's field of work; files of the office and the centre are the centre's alone."""
+    """Somebody of the visitor's field of work; files of the office and the centre are the centre's alone."""
     person = await service.require_person(connection, visitor.district_id, person_id)
-    if person.role not in OPERATORS and visitor.person.role is not Role.CENTRE:
+    if person.role not in list_classes(visitor):
         raise NotAllowedError
     home = _home(person, await _homes(connection, visitor))
     visitor.require_sight(station_id=person.station_id, township_id=home)
@@ -276,8 +282,8 @@ async def _require(connection: Connection, visitor: Visitor, person_id: int) -> 
 
 async def _change(connection: Connection, visitor: Visitor, form: Filed) -> Change:
     """What the form says, if it stays inside the visitor's field of work."""
-    if form.role not in OPERATORS:
-        raise BadInputError("档案里只有骨干和普通操作员。请选择类别。")
+    if form.role not in list_classes(visitor):
+        raise BadInputError("管理站和区中心的人员由区中心登记。请选择骨干或普通操作员。")
     station_id = int(form.station_id) if form.station_id.isdecimal() else None
     area_id = id_of(form.area_id)
     if station_id is not None:
@@ -352,7 +358,7 @@ async def _edit(
         stations=[
             each for each in everywhere if visitor.sees(station_id=each.station_id, township_id=each.township_id)
         ],
-        classes=CLASSES,
+        classes=list_classes(visitor),
         categories=CATEGORIES,
         weekdays=WEEKDAYS,
         masked="" if person is None else accounts.mask_phone(person.phone),

@@ -23,7 +23,14 @@ from collector.web.i18n import msgid
 
 YEAR_MS = 365 * 86_400_000
 OPERATORS = (Role.BACKBONE, Role.PLAIN)
-CLASSES: Mapping[Role, str] = {Role.BACKBONE: msgid("骨干“1”"), Role.PLAIN: msgid("普通“X”")}
+"""Whom a township's office keeps files of; those of the offices themselves are the centre's."""
+CLASSES: Mapping[Role, str] = {
+    Role.BACKBONE: msgid("骨干“1”"),
+    Role.PLAIN: msgid("普通“X”"),
+    Role.TOWNSHIP: msgid("乡镇管理站"),
+    Role.CENTRE: msgid("区中心"),
+    Role.LEADER: msgid("领导（只读）"),
+}
 TOPICS: Mapping[Category, str] = {
     Category.OPERATOR: msgid("设备日常操作：开关机、静音、投影机散热"),
     Category.SOFTWARE: msgid("系统与播放软件：清理磁盘、对时、重装"),
@@ -39,7 +46,7 @@ _TOP = 3
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One operator in the list. `expires` is the earliest end of a qualification, `away` leave on this day."""
+    """One person in the list. `expires` is the earliest end of a qualification, `away` leave on this day."""
 
     person: Person
     phone: str
@@ -74,7 +81,7 @@ class Change:
 
 
 async def list_rows(connection: Connection, district_id: int, *, today: date) -> list[Row]:
-    """Every operator in service, with what carries weight today."""
+    """Everybody in service, with what carries weight today."""
     text = today.isoformat()
     load = await tickets.count_open_by_assignee(connection, district_id)
     year = str(today.year)
@@ -96,7 +103,6 @@ async def list_rows(connection: Connection, district_id: int, *, today: date) ->
             away.get(each.person_id),
         )
         for each in everybody
-        if each.role in OPERATORS
     ]
 
 
@@ -113,6 +119,8 @@ def check(change: Change) -> None:
         raise BadInputError("姓名不能为空。请填写姓名。")
     if change.role is Role.BACKBONE and change.area_id is None:
         raise BadInputError("骨干操作员要有所属乡镇。请选择乡镇。")
+    if change.role is Role.TOWNSHIP and change.area_id is None:
+        raise BadInputError("管理站人员要有所属乡镇。请选择乡镇。")
     if change.role is Role.PLAIN and change.station_id is None:
         raise BadInputError("普通操作员要有所在站点。请选择站点。")
     digits = change.phone.strip().removeprefix("+")
@@ -121,7 +129,7 @@ def check(change: Change) -> None:
 
 
 async def add(connection: Connection, district_id: int, change: Change, *, person_id: int, now_ms: int) -> int:
-    """Take an operator into the archive; `person_id` is who does it. Returns the number."""
+    """Take a person into the archive; `person_id` is who does it. Returns the number."""
     check(change)
     number = await people.add_person(
         connection,
@@ -144,6 +152,8 @@ async def change(
 ) -> None:
     """Change a person's file, if nobody has since it was read."""
     check(new)
+    if person.person_id == person_id and new.role is not person.role:
+        raise BadInputError("不能改自己的类别。请由另一位管理员操作。")
     values = {
         "name": new.name.strip(),
         "role": new.role,
