@@ -16,6 +16,7 @@ from collector.db.engine import Database
 from collector.intake.service import Received, store
 from collector.intake.unpacking import Push
 from collector.stations.models import station_states
+from collector.timeline import queries as timeline
 from shared import chain
 from shared.wire.v1 import Answer, Envelope, Heartbeat, SpoolReport, dump_line
 
@@ -152,10 +153,11 @@ class Fleet:
 
     def __init__(self, database: Database, machines: Sequence[Machine]) -> None:
         self._database = database
+        self._district_id = machines[0].district_id
         self.machines = {each.station_id: each for each in machines}
 
     async def beat(self, now_ms: int) -> None:
-        """Every station that can be heard has been, at its last heartbeat."""
+        """Every station that can be heard has been, at its last heartbeat; the centre has listened all the while."""
         heard = [each for each in self.machines.values() if not each.is_silent]
         await self._push([each for each in heard if each.changed or each.lines], now_ms)
         beats = [(each, each.last_beat(now_ms)) for each in heard]
@@ -174,6 +176,7 @@ class Fleet:
         place = station_states.c.station_id == bindparam("station")
         async with self._database.write() as connection:
             await connection.execute(update(station_states).where(place), rows)
+            await timeline.put_heard_until(connection, self._district_id, now_ms)
 
     def receive(self, number: int, dice: random.Random, now_ms: int) -> None:
         """The satellite sends a file; it falls on every dish that points at it and every PC that runs."""

@@ -70,10 +70,12 @@ async def _list_missing(
     settled = {sha256: each for sha256, each in common.items() if now_ms - each.first_ms >= _SETTLED_MS}
     if not settled:
         return {}
-    owned = await usage.list_owned(connection, district_id, months, list(settled))
+    complete = await usage.list_complete(connection, district_id, months, list(settled))
+    others = states.keys() - complete
+    owned = await usage.list_owned(connection, district_id, months, list(settled), stations=others)
     missing: dict[int, tuple[str, ...]] = {}
-    for station_id, state in states.items():
-        mine = owned.get(station_id, set())
+    for station_id in others:
+        state, mine = states[station_id], owned.get(station_id, set())
         lacking = [
             (each.first_ms, each.title)
             for sha256, each in settled.items()

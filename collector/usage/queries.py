@@ -132,16 +132,42 @@ async def list_common(
     return {row[0]: Common(row[1], row[2], row[3]) for row in await connection.execute(statement)}
 
 
-async def list_owned(
+async def list_complete(
     connection: Connection, district_id: int, months: Sequence[int], wanted: Collection[str]
+) -> set[int]:
+    """Stations that have received every one of these files in these months."""
+    got = downloads.c
+    statement = (
+        select(got.station_id)
+        .where(got.district_id == district_id, got.month.in_(months), got.sha256.in_(wanted))
+        .group_by(got.station_id)
+        .having(func.count(func.distinct(got.sha256)) == len(wanted))
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
+async def list_owned(
+    connection: Connection,
+    district_id: int,
+    months: Sequence[int],
+    wanted: Collection[str],
+    *,
+    stations: Collection[int],
 ) -> dict[int, set[str]]:
-    """Which of these files each station has received in these months, or has on its disk from elsewhere."""
+    """Which of these files each of these stations has received in these months, or has on its disk from elsewhere."""
     got, kept = downloads.c, stock.c
     received = select(got.station_id, got.sha256).where(
-        got.district_id == district_id, got.month.in_(months), got.sha256.in_(wanted)
+        got.district_id == district_id,
+        got.station_id.in_(stations),
+        got.month.in_(months),
+        got.sha256.in_(wanted),
     )
     held = select(kept.station_id, kept.sha256).where(
-        kept.district_id == district_id, kept.sha256.in_(wanted), kept.present, kept.until_ms.is_(None)
+        kept.district_id == district_id,
+        kept.station_id.in_(stations),
+        kept.sha256.in_(wanted),
+        kept.present,
+        kept.until_ms.is_(None),
     )
     owned: dict[int, set[str]] = {}
     for statement in (received, held):
