@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from agent.version import VERSION
-from collector.intake.models import events
+from collector.intake.models import events, pledges, security_events
 from tests.clocks import ManualClock
 from tests.conversations import open_centre, outcome_of
 
@@ -23,10 +23,17 @@ KINDS = [
 ]
 
 
-def list_kinds(client: TestClient) -> list[str]:
-    async def load() -> list[str]:
+def look_into_store(client: TestClient) -> tuple[list[tuple[str, str | None]], int, int]:
+    """Each event's kind with why it was set aside, if it was; how many pledges are here, how many suspicions."""
+
+    async def load() -> tuple[list[tuple[str, str | None]], int, int]:
         async with client.app.state.centre.database.read() as connection:  # type: ignore[attr-defined]
-            return list((await connection.execute(select(events.c.kind).order_by(events.c.seq))).scalars())
+            rows = await connection.execute(select(events.c.kind, events.c.refused).order_by(events.c.seq))
+            counted = [
+                (await connection.execute(select(func.count()).select_from(each))).scalar_one()
+                for each in (pledges, security_events)
+            ]
+            return [(kind, refused) for kind, refused in rows], counted[0], counted[1]
 
     return client.portal.call(load)  # type: ignore[union-attr]
 
@@ -48,14 +55,15 @@ def test_all_that_an_agent_of_that_version_said_is_understood(name: str, databas
     clock = ManualClock(head["began_ms"])
     with open_centre(database_url, tmp_path, clock) as client:
         outcomes = hold(client, clock, lines)
-        kinds = list_kinds(client)
+        stored, pledged, suspicions = look_into_store(client)
 
     assert [(each["status"], each["stored"]) for each in outcomes] == [
         (line["status"], line["stored"]) for line in lines
     ]
     missing = [set(line["fields"]) - set(each["fields"]) for line, each in zip(lines, outcomes, strict=True)]
     assert missing == [set()] * len(lines)
-    assert kinds == KINDS
+    assert stored == [(kind, None) for kind in KINDS]
+    assert (pledged > 0, suspicions) == (True, 0)
 
 
 def test_conversations_are_never_edited_and_each_version_has_one() -> None:
