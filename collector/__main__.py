@@ -10,6 +10,7 @@ from pathlib import Path
 
 from collector import recovery, setup
 from collector.errors import CentreError
+from collector.intake.verifying import BAD
 from collector.settings import Settings
 
 
@@ -93,6 +94,18 @@ def _renew(options: argparse.Namespace, settings: Settings) -> None:
 def _release(options: argparse.Namespace, settings: Settings) -> None:
     title = asyncio.run(setup.release(settings, station=options.station))
     print(f"{title} 已放行：下一台联系中心的电脑继续使用这个站点。如果仍有两台，会再次被发现。")
+
+
+def _verify_history(options: argparse.Namespace, settings: Settings) -> int:
+    found = asyncio.run(setup.verify_history(settings, district_id=options.district, station=options.station))
+    sheet = csv.writer(sys.stdout)
+    sheet.writerow(("station", "stream", "verdict", "first", "pledged", "stored", "declared"))
+    for each in found:
+        place = (each.station, each.stream, each.verdict, each.first or "")
+        sheet.writerow((*place, each.pledged, each.stored, each.declared))
+    bad = sum(each.verdict in BAD for each in found)
+    print(f"共 {len(found)} 段记录，{bad} 段与站点的签名不符或有缺失。", file=sys.stderr)
+    return 1 if bad else 0
 
 
 def _rotate_keys(options: argparse.Namespace, settings: Settings) -> None:
@@ -222,6 +235,11 @@ def _add_upkeep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     rotate.add_argument("--district", type=int, default=510802)
     rotate.add_argument("--station", help="站点编号，例如 510802/17；不给则为全区县")
     rotate.set_defaults(run=_rotate_keys)
+
+    verify = commands.add_parser("verify-history", help="核对已收到的记录是否仍与站点的签名相符（CSV）")
+    verify.add_argument("--district", type=int, default=510802)
+    verify.add_argument("--station", help="站点编号，例如 510802/17；不给则为全区县")
+    verify.set_defaults(run=_verify_history)
 
     renew = commands.add_parser("renew", help="更新中心的 TLS 证书（运行中的中心每天自动检查）")
     renew.add_argument("--new-authority", action="store_true", help="预告并逐步换用新的根证书（约半年）")

@@ -18,7 +18,9 @@ from collector.areas.register import read_register
 from collector.db.engine import Connection, Database
 from collector.db.sqlite_file import held_alone
 from collector.errors import BadInputError, InUseError, NotFoundError, SetupError
+from collector.intake import verifying
 from collector.intake.inbox import Word, hand_in, take_in
+from collector.intake.verifying import Checked
 from collector.migrate import migrate
 from collector.people import queries as people
 from collector.people import service as accounts
@@ -30,6 +32,7 @@ from collector.stations import queries as stations
 from collector.stations import service as decide
 from collector.stations.register import plant_register
 from collector.stations.service import new_code
+from collector.storage.service import first_kept_month
 from shared.bundle import RECEIPT_SUFFIX
 from shared.clock import wall_ms
 from shared.release import BadRelease, ReleaseKeys, read_keys
@@ -103,6 +106,17 @@ async def release(settings: Settings, *, station: str) -> str:
         found = await _require_station(connection, station)
         await decide.release(connection, found.district_id, found.station_id, now_ms=wall_ms())
         return found.title
+
+
+async def verify_history(settings: Settings, *, district_id: int, station: str | None) -> Sequence[Checked]:
+    """Whether every stream of a district or a station is still what its station has signed."""
+    async with _opened(settings) as database:
+        async with database.read() as connection:
+            one = None if station is None else await _require_station(connection, station)
+        before = first_kept_month(wall_ms(), settings.keep_months, settings.zone)
+        number = None if one is None else one.station_id
+        of = district_id if one is None else one.district_id
+        return await verifying.verify_history(database, of, station_id=number, before=before)
 
 
 async def order_rotation(settings: Settings, *, district_id: int, station: str | None) -> None:

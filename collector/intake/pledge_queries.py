@@ -7,7 +7,7 @@ from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db import dialect
-from collector.intake.models import pledges, streams
+from collector.intake.models import events, pledges, streams
 from collector.stations.models import station_keys, station_states
 
 
@@ -21,6 +21,31 @@ class PledgeRow(NamedTuple):
     head: bytes
     signature: bytes
     public_key: bytes
+
+
+class PledgedStream(NamedTuple):
+    """How far a stream has come, and its newest pledge with the key it must be made with, where there is one."""
+
+    district_id: int
+    station_id: int
+    stream: str
+    stored: int
+    head: str
+    seq: int | None
+    pledged: bytes | None
+    signature: bytes | None
+    public_key: bytes | None
+
+
+class StoredLine(NamedTuple):
+    """A row of the event log, as far as it can be held against its own line."""
+
+    seq: int
+    kind: str
+    at_ms: int
+    booked_month: int
+    line: bytes
+    refused: str | None
 
 
 class Unproven(NamedTuple):
@@ -95,3 +120,43 @@ async def begin_anew(connection: AsyncConnection, stream: Unproven, *, now_ms: i
     place = (each.district_id == stream.district_id, each.station_id == stream.station_id)
     mine = (*place, each.stream == stream.stream, each.unproven_ms == stream.since_ms)
     await connection.execute(update(streams).where(*mine).values(unproven_ms=now_ms))
+
+
+async def list_pledged(
+    connection: AsyncConnection, district_id: int, station_id: int | None = None
+) -> list[PledgedStream]:
+    """All streams of a district or a station, each with its newest pledge."""
+    each, pledge, keys = streams.c, pledges.c, station_keys.c
+    of_stream = (pledge.district_id == each.district_id) & (pledge.station_id == each.station_id)
+    its_key = (keys.district_id == pledge.district_id) & (keys.station_id == pledge.station_id)
+    statement = (
+        select(each.district_id, each.station_id, each.stream, each.stored, each.head)
+        .add_columns(pledge.seq, pledge.head, pledge.signature, keys.public_key)
+        .join_from(streams, pledges, of_stream & (pledge.stream == each.stream), isouter=True)
+        .join(station_keys, its_key & (keys.key_id == pledge.key_id), isouter=True)
+        .where(each.district_id == district_id)
+        .order_by(each.station_id, each.opened_ms, each.stream)
+    )
+    if station_id is not None:
+        statement = statement.where(each.station_id == station_id)
+    return [PledgedStream(*row) for row in await connection.execute(statement)]
+
+
+async def list_lines(
+    connection: AsyncConnection, stream: PledgedStream, *, after: int, upto: int, limit: int
+) -> list[StoredLine]:
+    """Stored lines of a stream in their order, a page of them."""
+    each = events.c
+    statement = (
+        select(each.seq, each.kind, each.at_ms, each.booked_month, each.line, each.refused)
+        .where(
+            each.district_id == stream.district_id,
+            each.station_id == stream.station_id,
+            each.stream == stream.stream,
+            each.seq > after,
+            each.seq <= upto,
+        )
+        .order_by(each.seq)
+        .limit(limit)
+    )
+    return [StoredLine(*row) for row in await connection.execute(statement)]

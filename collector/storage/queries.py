@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, MetaData, Table, and_, delete, select, text
+from sqlalchemy import ColumnElement, MetaData, Table, and_, delete, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from collector.intake.models import events, streams
+from collector.intake.models import events, pledges, streams
+from collector.stations.models import station_states
 
 OTHER = "events_other"
 """The partition of months nobody made one for: broken clocks, and a past from before this centre."""
@@ -86,18 +87,21 @@ async def detach_month(connection: AsyncConnection, month: int) -> None:
 
 
 async def drop_detached(connection: AsyncConnection, month: int, *, before: int) -> int:
-    """Drop a month that is off the log; events booked in `before` or later move to the others. Returns how many."""
+    """Drop a month that is off the log; what is booked in `before` or later, or disputed, moves to the others.
+
+    Returns how many.
+    """
     part = _part(month)
-    kept = select(part).where(part.c.booked_month >= before)
+    kept = select(part).where(or_(part.c.booked_month >= before, _is_disputed(part)))
     moved = (await connection.execute(events.insert().from_select([each.name for each in events.c], kept))).rowcount
     await connection.execute(text(f"DROP TABLE events_{month:06d}"))
     return moved
 
 
 async def list_streams(connection: AsyncConnection, *, before: int) -> list[StreamName]:
-    """Streams that may have single events booked before this month: all, or those among the others."""
+    """Streams that may have single events booked before this month and to drop: all, or those among the others."""
     columns = (streams.c.district_id, streams.c.station_id, streams.c.stream, streams.c.folded)
-    statement = select(*columns).order_by(*columns[:3])
+    statement = select(*columns).where(~_is_disputed(streams)).order_by(*columns[:3])
     if has_partitions(connection):
         old = _others.c.booked_month < before
         named = select(_others.c.seq).where(_same_stream(_others, streams), old)
@@ -118,6 +122,15 @@ async def drop_events(connection: AsyncConnection, stream: StreamName, *, before
     bound = max((await connection.execute(first)).scalars(), default=0)
     old = delete(log).where(*mine, log.c.seq <= bound, log.c.booked_month < before)
     return (await connection.execute(old)).rowcount
+
+
+def _is_disputed(table: Table) -> ColumnElement[bool]:
+    """Whether a row belongs to a station that is held aside, or to a stream whose newest pledge is wrong."""
+    states, pledge = station_states.c, pledges.c
+    here = (states.district_id == table.c.district_id, states.station_id == table.c.station_id)
+    held = select(states.station_id).where(*here, states.held_ms.is_not(None)).exists()
+    wrong = select(pledge.seq).where(_same_stream(pledges, table), pledge.right.is_(False)).exists()
+    return or_(held, wrong)
 
 
 def _part(month: int) -> Table:

@@ -37,9 +37,10 @@ async def make_months(database: Database, *, keep_months: int, now_ms: int, zone
 async def drop_old_events(database: Database, *, keep_months: int, now_ms: int, zone: ZoneInfo) -> int:
     """Drop raw events booked more than `keep_months` before this month, once they are folded. Returns how many.
 
-    Whole partitions count as nothing. Figures, sessions and playbacks made of the events stay.
+    Whole partitions count as nothing. Figures, sessions and playbacks made of the events stay; so do the events of a
+    station held aside, and of a stream whose pledge is wrong, until a person has decided.
     """
-    before = _before(month_of(now_ms, zone), keep_months)
+    before = first_kept_month(now_ms, keep_months, zone)
     await _drop_months(database, before)
     async with database.read() as connection:
         streams = await queries.list_streams(connection, before=before)
@@ -84,6 +85,11 @@ def _following(month: int, count: int) -> list[int]:
     for _ in range(count):
         found.append(next_month(found[-1]))
     return found[1:]
+
+
+def first_kept_month(now_ms: int, keep_months: int, zone: ZoneInfo) -> int:
+    """Events booked before this month may be gone."""
+    return _before(month_of(now_ms, zone), keep_months)
 
 
 def _before(month: int, count: int) -> int:

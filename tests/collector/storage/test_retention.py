@@ -9,7 +9,7 @@ from collector.db.engine import Database
 from collector.storage import service
 from shared.months import BEIJING
 from tests.collector.storage.conftest import NOW_MS, Log, Tell
-from tests.collector.usage.events import Fact, append, at, fold, plays
+from tests.collector.usage.events import Fact, append, at, fold, hear, plays
 from tests.districts import plant_district
 
 KEPT = ("daily", "playbacks", "study_sessions", "tallies", "streams", "downloads")
@@ -123,6 +123,32 @@ def test_a_wrong_clock_early_in_a_stream_does_not_keep_what_follows(tell: Tell) 
         await log.fold()
         assert await log.drop_old() == 2
         assert await log.months() == [202609]
+
+    tell(story)
+
+
+WRONG_PLEDGE = """
+INSERT INTO pledges (district_id, station_id, stream, seq, head, key_id, signature, received_ms, "right")
+SELECT district_id, station_id, stream, 2, stream, 'k', stream, 1, false FROM streams
+"""
+
+
+@pytest.mark.parametrize("dispute", ["UPDATE station_states SET held_ms = 1", WRONG_PLEDGE])
+def test_what_is_disputed_stays_until_somebody_has_decided(dispute: str, tell: Tell) -> None:
+    async def story(log: Log) -> None:
+        await log.make_months()
+        await log.append("2026-09-03 10:00", "2026-09-04 10:00", "2027-11-01 10:00")
+        await hear(log.database, 1, at_ms=NOW_MS, last=3)
+        await log.fold()
+        await log.ask(dispute)
+        later = at("2027-11-10 09:00")
+        assert await log.drop_old(later) == 0
+        assert await log.drop_old(later) == 0
+        assert await log.months() == [202609, 202609, 202711]
+        await log.ask("UPDATE station_states SET held_ms = NULL")
+        await log.ask("DELETE FROM pledges")
+        assert await log.drop_old(later) == 2
+        assert await log.months() == [202711]
 
     tell(story)
 
