@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from collector.db.engine import Database
 from collector.errors import SetupError
@@ -22,6 +23,9 @@ _NEWER = (
     "数据库已经由更新的版本升级过（{revision}），这个程序最新只认识 {newest}。数据没有改动。"
     "请换用更新的程序；如果一定要用旧程序，请恢复升级前的备份：yuanjiao-collector restore 备份文件"
 )
+_BUSY = "要修改的表正被别的工作占用（例如正在备份）。什么都没有改动；请过几分钟再运行：yuanjiao-collector migrate"
+_LOCK_WAIT = "5s"
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 class SchemaAge(StrEnum):
@@ -34,10 +38,21 @@ class SchemaAge(StrEnum):
 
 
 async def migrate(database: Database, *, to: str = "head") -> None:
-    """Run every migration this database has not had yet, all or none. Raises SetupError for one of a newer program."""
-    async with database.write() as connection:
-        _require_known(await connection.run_sync(_read_revision))
-        await connection.run_sync(_upgrade, to)
+    """Run every migration this database has not had yet, all or none.
+
+    Raises SetupError for a database of a newer program, and when it would have to wait for a table: whoever comes
+    after it, every push among them, would wait behind it.
+    """
+    try:
+        async with database.write() as connection:
+            _require_known(await connection.run_sync(_read_revision))
+            if not database.is_sqlite:
+                await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
+            await connection.run_sync(_upgrade, to)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "") != _LOCK_NOT_AVAILABLE:
+            raise
+        raise SetupError(_BUSY) from error
 
 
 async def compare_schema(database: Database) -> SchemaAge:

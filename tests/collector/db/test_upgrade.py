@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import shutil
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Column, Connection, MetaData, Table, text, types
+from sqlalchemy.exc import DBAPIError
 from starlette.testclient import TestClient
 
+from collector import migrate as migrations
 from collector.app import create_app
 from collector.db.engine import Database
 from collector.errors import SetupError
-from collector.migrate import SchemaAge, compare_schema, list_revisions, migrate, require_current
+from collector.migrate import SchemaAge, compare_schema, get_revision, list_revisions, migrate, require_current
 from collector.settings import Settings
 from tests.architecture.test_schema import differences
 from tests.collector.test_processes import COLLECTOR, finished
@@ -140,6 +143,58 @@ def test_an_older_schema_is_neither_served_nor_called_ready_and_the_sentence_say
         answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["reasons"] == ["the schema is not the newest: run yuanjiao-collector migrate"]
+
+
+BROKEN = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "9000", "{newest}"
+
+
+def upgrade() -> None:
+    op.create_table("half", sa.Column("id", sa.Integer()))
+    op.execute("SELECT nothing FROM nowhere")
+"""
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts = tmp_path / "migrations"
+    shutil.copytree(VERSIONS.parent, scripts)
+    (scripts / "versions" / "9000_broken.py").write_text(BROKEN.format(newest=max(list_revisions())), "utf-8")
+
+    async def story(database: Database) -> None:
+        await migrate(database, to="0001")
+        async with database.read() as connection:
+            before = await connection.run_sync(reflect)
+        monkeypatch.setattr(migrations, "_SCRIPTS", scripts)
+        with pytest.raises(DBAPIError):
+            await migrate(database)
+        assert await get_revision(database) == "0001"
+        async with database.read() as connection:
+            assert [each.name for each in await connection.run_sync(reflect)] == [each.name for each in before]
+
+    tell(empty_url, story)
+
+
+def test_a_migration_does_not_make_everybody_wait_behind_a_backup(
+    empty_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "_LOCK_WAIT", "100ms")
+
+    async def story(database: Database) -> None:
+        await migrate(database, to="0001")
+        async with database.read() as backup:
+            await backup.execute(text("SELECT count(*) FROM daily"))
+            with pytest.raises(SetupError, match="请过几分钟再运行"):
+                await migrate(database)
+        assert await get_revision(database) == "0001"
+        await migrate(database)
+        assert await compare_schema(database) is SchemaAge.CURRENT
+
+    tell(empty_postgres_url, story)
 
 
 def test_a_released_migration_is_never_edited() -> None:
