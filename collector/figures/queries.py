@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from collector.tickets.ended_queries import is_counted
+from collector.tickets.ended_queries import is_below, is_counted, is_decided
 from collector.tickets.models import ticket_changes, tickets
+from collector.tickets.routing import Step
 from collector.tickets.words import Action
 
 REPEAT_MS = 30 * 86_400_000
@@ -16,9 +17,10 @@ REPEAT_MS = 30 * 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One ticket as the figures see it. `answered_ms` is when somebody first took it on, `gone_ms` when it was mended.
+    """One ticket as the figures see it, `decided` and `local` as the headline counts it.
 
-    `repeated`: it came again after it was closed, within thirty days.
+    `answered_ms` is when somebody first took it on, `gone_ms` when it was mended. `repeated`: it came again after it
+    was closed, within thirty days.
     """
 
     ticket_id: int
@@ -27,8 +29,8 @@ class Case:
     area_id: UUID | None
     station_id: int | None
     assignee_id: int | None
-    step: int
-    open: bool
+    decided: bool
+    local: bool
     opened_ms: int
     answered_ms: int | None
     gone_ms: int | None
@@ -53,8 +55,9 @@ async def list_cases(
     each = tickets.c
     statement = (
         select(
-            *(each.ticket_id, each.rule, each.category, each.area_id, each.station_id, each.assignee_id, each.step),
-            *(each.open, each.opened_ms, answered.c.answered_ms, each.recovered_ms, each.closed_ms),
+            *(each.ticket_id, each.rule, each.category, each.area_id, each.station_id, each.assignee_id),
+            *(is_decided(Step.CENTRE).label("decided"), is_below(Step.CENTRE).label("local")),
+            *(each.opened_ms, answered.c.answered_ms, each.open, each.recovered_ms, each.closed_ms),
             *(answered.c.reopened, before.c.closed_ms.label("before_ms")),
         )
         .select_from(
@@ -70,7 +73,8 @@ async def list_cases(
     rows = await connection.execute(statement)
     return [
         Case(
-            *row[:10],
+            *(row.ticket_id, row.rule, row.category, row.area_id, row.station_id, row.assignee_id),
+            *(row.decided, row.local, row.opened_ms, row.answered_ms),
             gone_ms=None if row.open else row.recovered_ms or row.closed_ms,
             repeated=bool(row.reopened) or (row.before_ms is not None and row.opened_ms - row.before_ms < REPEAT_MS),
         )

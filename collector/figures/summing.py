@@ -1,4 +1,7 @@
-"""From cases to the figures of one line. Pure; every definition of a figure stands here and on the page."""
+"""From cases to the figures of one line. Pure.
+
+What is decided, and what stayed below the centre, `collector.tickets.ended_queries` says for the overview as well.
+"""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +9,6 @@ from statistics import median
 from typing import TypeVar
 
 from collector.figures.queries import Case
-from collector.tickets.routing import Step
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -38,13 +40,12 @@ class Sums:
 def add_up(cases: Iterable[Case]) -> Sums:
     """The figures of these cases together."""
     cases = list(cases)
-    reached = [each.step >= Step.CENTRE for each in cases]
     answers = [each.answered_ms - each.opened_ms for each in cases if each.answered_ms is not None]
     repairs = [each.gone_ms - each.opened_ms for each in cases if each.gone_ms is not None]
     return Sums(
         faults=len(cases),
-        decided=sum(far or not each.open for each, far in zip(cases, reached, strict=True)),
-        local=sum(not far and not each.open for each, far in zip(cases, reached, strict=True)),
+        decided=sum(each.decided for each in cases),
+        local=sum(each.local for each in cases),
         answer_ms=_middle(answers),
         repair_ms=_middle(repairs),
         repeated=sum(each.repeated for each in cases),

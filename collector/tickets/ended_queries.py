@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.faults.rules.base import Category
@@ -26,16 +26,12 @@ class Outcome:
 async def list_outcomes(
     connection: AsyncConnection, district_id: int, *, from_ms: int, to_ms: int, centre_step: int
 ) -> list[Outcome]:
-    """Of faults found in this period, by township and category: how many are decided, how many below the centre.
-
-    Decided is a ticket that is closed or has reached the centre; others can still become either.
-    """
+    """Of faults found in this period, by township and category: how many are decided, how many below the centre."""
     each = tickets.c
-    reached = each.step >= centre_step
     statement = (
-        select(each.area_id, each.category, func.count(), func.sum(case((reached, 0), else_=1)))
+        select(each.area_id, each.category, func.count(), func.sum(case((is_below(centre_step), 1), else_=0)))
         .where(each.district_id == district_id, each.opened_ms >= from_ms, each.opened_ms < to_ms)
-        .where(or_(~each.open, reached), is_counted())
+        .where(is_decided(centre_step), is_counted())
         .group_by(each.area_id, each.category)
         .order_by(each.area_id, each.category)
     )
@@ -51,6 +47,16 @@ async def list_closed(
     statement = select_tickets().where(each.district_id == district_id, ~each.open, each.rule.in_(rules))
     statement = statement.where(each.since_ms >= from_ms, each.since_ms < to_ms).order_by(each.ticket_id)
     return [read_ticket(row) for row in await connection.execute(statement)]
+
+
+def is_decided(centre_step: int) -> ColumnElement[bool]:
+    """Closed, or come to the centre: others can still become either. With `is_below` this defines the headline."""
+    return or_(~tickets.c.open, tickets.c.step >= centre_step)
+
+
+def is_below(centre_step: int) -> ColumnElement[bool]:
+    """Closed without ever having come to the centre."""
+    return and_(~tickets.c.open, tickets.c.step < centre_step)
 
 
 def is_counted() -> ColumnElement[bool]:

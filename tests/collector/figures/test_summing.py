@@ -1,6 +1,5 @@
 from collector.figures.queries import Case
 from collector.figures.summing import add_up, add_up_by
-from collector.tickets.routing import Step
 
 HOUR = 3_600_000
 
@@ -13,8 +12,8 @@ def case(**changes: object) -> Case:
         "area_id": None,
         "station_id": 7,
         "assignee_id": 3,
-        "step": Step.BACKBONE,
-        "open": False,
+        "decided": True,
+        "local": True,
         "opened_ms": 10 * HOUR,
         "answered_ms": 11 * HOUR,
         "gone_ms": 14 * HOUR,
@@ -24,12 +23,12 @@ def case(**changes: object) -> Case:
 
 
 def test_what_the_centre_was_asked_for_is_not_mended_inside_the_township() -> None:
-    sums = add_up([case(), case(step=Step.NEIGHBOUR), case(step=Step.CENTRE), case(step=Step.CENTRE, open=True)])
+    sums = add_up([case(), case(), case(local=False), case(local=False)])
     assert (sums.faults, sums.decided, sums.local, sums.local_share) == (4, 4, 2, 0.5)
 
 
 def test_what_is_still_in_work_below_the_centre_is_not_decided() -> None:
-    sums = add_up([case(open=True, gone_ms=None)])
+    sums = add_up([case(decided=False, local=False, gone_ms=None)])
     assert (sums.decided, sums.local_share, sums.repair_ms) == (0, None, None)
 
 
