@@ -40,6 +40,7 @@ from collector.tickets.settling import REOPEN_MS
 from collector.tickets.words import ACTIONS, CATEGORIES, HELPED, REPORTED, STATES, STEPS
 from collector.web.forms import Number
 from collector.web.render import renderer_of
+from shared.months import local
 
 router = APIRouter(prefix="/tickets")
 _NAMED = 6
@@ -230,13 +231,16 @@ async def show(
         merged=merged,
         helped=HELPED,
         names=names,
+        operators={each.person_id for each in everybody if each.role in {Role.BACKBONE, Role.PLAIN}},
         hands=_hands(everybody, ticket),
         next_rungs=_list_next(ticket, names),
+        today=local(centre.now_ms, centre.settings.zone).date(),
         tomorrow=next_working_day(centre.now_ms, centre.settings.zone),
         is_report=ticket.rule == REPORTED,
         may_reopen=ticket.closed_ms is not None and centre.now_ms - ticket.closed_ms < REOPEN_MS,
         problem=problem,
-        typed=typed.note if typed else "",
+        tried=request.url.path.rpartition("/")[2] if typed else "",
+        typed=typed.model_dump(mode="json", exclude={"photos"}) if typed else {},
         now_ms=centre.now_ms,
     )
 

@@ -18,15 +18,15 @@ from collector.errors import NotAllowedError, NotFoundError
 from collector.people.access import May, Visitor, centre_of, may
 from collector.people.queries import Role
 from collector.usage import reports, service
-from collector.usage.reports.base import MonthlyReport, Report, Standing, StationMonth
+from collector.usage.reports.base import MonthlyReport, Report, Standing, StationMonth, TownshipMonth
 from collector.web.render import renderer_of
 from shared.discover import discover
 from shared.months import month_of, month_text, next_month, parse_month, previous_month
 
 router = APIRouter(prefix="/reports/monthly")
 
-MOST_ROWS = 400
-"""A larger district is shown by township on the screen; its files still have every station."""
+MOST_ROWS = 60
+"""A larger district is shown by township until every station is asked for; its files always have every station."""
 
 _WORST: Mapping[Standing, int] = {
     Standing.ZERO: 0,
@@ -37,11 +37,12 @@ _WORST: Mapping[Standing, int] = {
 
 
 class Asked(BaseModel):
-    """What the address of the report says. `order`: official, or worst first."""
+    """What the address of the report says. `order`: official, or worst first; `each`: a line for every station."""
 
     month: str = ""
     township: str = ""
     order: str = "official"
+    each: str = ""
 
     def address(self, path: str = "", **changes: object) -> str:
         values = {**self.model_dump(exclude_defaults=True), **changes}
@@ -57,12 +58,15 @@ async def monthly_report(
     month = _month(centre, asked)
     report, townships = await _make(centre, visitor, asked, month)
     this_month = month_of(centre.now_ms, centre.settings.zone)
+    is_large = report.is_whole_district and len(report.rows) > MOST_ROWS
     return renderer_of(request).page(
         request,
         "usage/monthly.html",
         report=report,
         rows=worst_first(report.rows) if asked.order == "worst" else report.rows,
-        by_township=report.is_whole_district and len(report.rows) > MOST_ROWS,
+        by_township=is_large and not asked.each,
+        is_large=is_large,
+        towns=laziest_first(report.townships) if asked.order == "worst" else report.townships,
         asked=asked,
         month=month_text(month),
         newest=month_text(this_month),
@@ -101,6 +105,11 @@ def worst_first(rows: Sequence[StationMonth]) -> list[StationMonth]:
     return sorted(
         rows, key=lambda each: (_WORST[each.standing], each.figures.sessions, each.figures.visits, each.figures.played)
     )
+
+
+def laziest_first(townships: Sequence[TownshipMonth]) -> list[TownshipMonth]:
+    """Townships with the fewest study sessions for each of their stations first."""
+    return sorted(townships, key=lambda each: each.figures.sessions / max(each.stations, 1))
 
 
 async def _make(centre: Centre, visitor: Visitor, asked: Asked, month: int) -> tuple[MonthlyReport, list[Area]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -80,7 +80,7 @@ def _environment(loader: PrefixLoader, translations: NullTranslations, assets: A
     environment.globals |= {"asset": assets.address, "missing_packages": bool(assets.missing)}
     environment.filters |= {
         "translated": lambda text: translations.gettext(text) if text else "",
-        "moment": lambda ms: _local(ms, zone).strftime("%m-%d %H:%M"),
+        "moment": pass_context(lambda context, ms: _moment(_local(ms, zone), context.get("now_ms"), zone)),
         "day": lambda ms: _local(ms, zone).strftime("%Y-%m-%d"),
         "iso": lambda ms: _local(ms, zone).isoformat(timespec="seconds"),
         "clock": lambda ms: _local(ms, zone).strftime("%H:%M:%S"),
@@ -94,6 +94,12 @@ def _environment(loader: PrefixLoader, translations: NullTranslations, assets: A
 def _harmless(value: Any) -> Any:
     """Text with its direction marks made visible, so that no file name can show itself backwards."""
     return value.translate(_DIRECTION_MARKS) if type(value) is str and not value.isascii() else value
+
+
+def _moment(when: datetime, now_ms: int | None, zone: ZoneInfo) -> str:
+    """Day and time; with the year where the page has a now and that lies in another one."""
+    foreign = now_ms is not None and local(now_ms, zone).year != when.year
+    return when.strftime("%Y-%m-%d %H:%M" if foreign else "%m-%d %H:%M")
 
 
 def _local(ms: int, zone: ZoneInfo) -> datetime:

@@ -53,7 +53,7 @@ def test_not_installed_is_no_zero(office: Office) -> None:
 def test_the_workbook_has_the_same_figures_and_check_code(office: Office) -> None:
     with office.signed_in("宝轮镇管理员") as client:
         page = client.get("/reports/monthly?month=2026-09").text
-        name = re.findall(r'href="(/reports/monthly/[^"]+)">下载 XLSX', page)[0].replace("&amp;", "&")
+        name = re.findall(r'href="(/reports/monthly/[^"]+)">下载 Excel', page)[0].replace("&amp;", "&")
         answer = client.get(name)
     sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets[0]
     values = [str(cell.value) for line in sheet.iter_rows() for cell in line if cell.value is not None]
@@ -115,3 +115,12 @@ def test_a_proposed_session_is_confirmed_on_the_station_page(office: Office) -> 
     assert "已确认" in after
     assert again.status_code == 409
     assert "已经有人登记过了" in again.text
+
+
+def test_a_large_district_shows_every_station_when_asked(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MOST_ROWS", 2)
+    with office.signed_in("主任") as client:
+        every = rows(client.get("/reports/monthly?month=2026-09&each=1").text)
+        worst = rows(client.get("/reports/monthly?month=2026-09&order=worst").text)
+    assert [row[1] for row in every[:3]] == ["宝轮镇 爱国社区", "宝轮镇 红星村", "大石镇 红岩村"]
+    assert [row[1] for row in worst[:2]] == ["大石镇", "宝轮镇"]

@@ -116,3 +116,17 @@ def test_filters_live_in_the_address(office: Office) -> None:
 def test_an_unknown_ticket_is_not_found(office: Office) -> None:
     with office.signed_in("主任") as client:
         assert client.get("/tickets/99").status_code == 404
+
+
+def test_what_was_typed_stays_in_the_form_it_was_typed_into(office: Office) -> None:
+    with office.signed_in("宝轮镇骨干") as client:
+        page = client.get("/tickets/1").text
+        form = {"csrf": csrf_of(page), "version": "99", "cause": "灯泡老化", "done": "换了灯泡", "helped": "other"}
+        answer = client.post("/tickets/1/resolve", data={**form, "parts": "灯泡", "on_site": "true"})
+    assert answer.status_code == 409
+    assert re.findall(r"<details[^>]* open[^>]*><summary>([^<]+)", answer.text) == ["已修好"]
+    assert 'name="cause" value="灯泡老化"' in answer.text
+    assert 'name="done" required maxlength="2000">换了灯泡<' in answer.text
+    assert 'name="parts" value="灯泡"' in answer.text
+    assert 'value="true" checked' in answer.text
+    assert 'value="other" checked' in answer.text

@@ -34,3 +34,10 @@ def test_a_name_cannot_show_itself_backwards(say: Renderer) -> None:
 def test_moments_are_told_in_the_time_of_the_district(say: Renderer) -> None:
     page = say.page(request(), "demo/said.html", text="", moment=1_788_000_000_000)
     assert bytes(page.body).decode().endswith("08-29 18:40")
+
+
+def test_a_moment_of_another_year_tells_its_year(say: Renderer) -> None:
+    later = say.page(request(), "demo/said.html", text="", moment=1_788_000_000_000, now_ms=1_800_000_000_000)
+    same = say.page(request(), "demo/said.html", text="", moment=1_788_000_000_000, now_ms=1_789_000_000_000)
+    assert bytes(later.body).decode().endswith("</bdi>2026-08-29 18:40")
+    assert bytes(same.body).decode().endswith("</bdi>08-29 18:40")
