@@ -117,7 +117,7 @@ async def report_outage(
             )
             await _record(connection, request, visitor, "outage.reported", f"outage/{number}")
     except CentreError as problem:
-        return await _outages_page(request, visitor, problem=problem)
+        return await _outages_page(request, visitor, problem=problem, typed=form)
     return RedirectResponse("/outages?done=reported", 303)
 
 
@@ -152,7 +152,7 @@ async def change_days(
             )
             await _record(connection, request, visitor, "calendar.days", f"{form.first}/{form.last}/{form.kind}")
     except CentreError as problem:
-        return await _calendar_page(request, visitor, problem=problem)
+        return await _calendar_page(request, visitor, problem=problem, days=form)
     return RedirectResponse("/calendar?done=1", 303)
 
 
@@ -167,11 +167,13 @@ async def change_week(
             )
             await _record(connection, request, visitor, "calendar.week", form.name)
     except CentreError as problem:
-        return await _calendar_page(request, visitor, problem=problem)
+        return await _calendar_page(request, visitor, problem=problem, week=form)
     return RedirectResponse("/calendar?done=1", 303)
 
 
-async def _outages_page(request: Request, visitor: Visitor, *, problem: CentreError | None = None) -> Response:
+async def _outages_page(
+    request: Request, visitor: Visitor, *, problem: CentreError | None = None, typed: OutageForm | None = None
+) -> Response:
     centre, district_id = centre_of(request), visitor.district_id
     now_ms = centre.now_ms
     async with centre.database.read() as connection:
@@ -188,14 +190,22 @@ async def _outages_page(request: Request, visitor: Visitor, *, problem: CentreEr
         lines=lines,
         areas=[each for each in tree if each.kind is not AreaKind.VILLAGE],
         kinds=KIND_WORDS,
-        begin=f"{begin:%Y-%m-%dT%H:%M}",
-        end=f"{begin + timedelta(hours=4):%Y-%m-%dT%H:%M}",
+        typed=typed,
+        begin=f"{typed.begin if typed else begin:%Y-%m-%dT%H:%M}",
+        end=f"{typed.end if typed else begin + timedelta(hours=4):%Y-%m-%dT%H:%M}",
         problem=problem,
         done=request.query_params.get("done"),
     )
 
 
-async def _calendar_page(request: Request, visitor: Visitor, *, problem: CentreError | None = None) -> Response:
+async def _calendar_page(
+    request: Request,
+    visitor: Visitor,
+    *,
+    problem: CentreError | None = None,
+    days: DaysForm | None = None,
+    week: WeekForm | None = None,
+) -> Response:
     centre = centre_of(request)
     async with centre.database.read() as connection:
         settings = await areas.get_district_settings(connection, visitor.district_id)
@@ -208,6 +218,8 @@ async def _calendar_page(request: Request, visitor: Visitor, *, problem: CentreE
         runs=list_runs(calendar.days, usual.days, since=today - timedelta(days=31)),
         weeks={name: (word, _week(calendar, name), hours_text(_week(calendar, name))) for name, word in WEEKS.items()},
         weekdays=WEEKDAYS,
+        typed_days=days,
+        typed_week=week,
         today=today.isoformat(),
         problem=problem,
         done=request.query_params.get("done"),

@@ -1,10 +1,12 @@
 """What the forms of the operators' archive send, and what the address of the list says."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from collector.errors import BadInputError
 from collector.faults.rules.base import Category
 from collector.people.queries import Role
 from collector.web.forms import Number
@@ -65,3 +67,18 @@ class Versioned(BaseModel):
 class Numbered(BaseModel):
     number: Number
     csrf: str = ""
+
+
+def words_of(text: str) -> str:
+    """Raises BadInputError where there is nothing but blanks."""
+    if not text.strip():
+        raise BadInputError("名称或内容不能为空。请填写。")
+    return text.strip()
+
+
+def day_of(text: str) -> str:
+    """A day that exists, as in the calendar. Raises BadInputError."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise BadInputError("日期不对。请重新选择日期。") from error

@@ -1,10 +1,12 @@
 """The operators' archive on the screen and as CSV. Who manages people may change files of their own field of work."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -14,8 +16,9 @@ from collector.db.engine import Connection
 from collector.errors import BadInputError, CentreError, NotAllowedError
 from collector.faults.rules.base import Category
 from collector.operators import queries, service
-from collector.operators.forms import Away, Filed, Filters, Numbered, Qualified, Trained, Versioned
+from collector.operators.forms import Away, Filed, Filters, Numbered, Qualified, Trained, Versioned, day_of, words_of
 from collector.operators.service import CLASSES, OPERATORS, TOPICS, Change, Row
+from collector.operators.sheet import make_sheet
 from collector.people import queries as people
 from collector.people import service as accounts
 from collector.people.access import May, Visitor, centre_of, may
@@ -32,13 +35,8 @@ from shared.months import local
 router = APIRouter(prefix="/operators")
 
 WEEKDAYS = tuple(map(msgid, ("周一", "周二", "周三", "周四", "周五", "周六", "周日")))
-_COLUMNS = tuple(
-    map(
-        msgid,
-        ("姓名", "类别", "乡镇（街道）", "站点", "电话", "专长", "今年培训次数", "资格到期", "未办结工单", "休假至"),
-    )
-)
 _SOON_DAYS = 60
+Act = Callable[[Connection], Awaitable[None]]
 Manager = Annotated[Visitor, may(May.MANAGE_PEOPLE)]
 
 
@@ -81,23 +79,7 @@ async def operator_file(
         rows = await _rows(request, connection, visitor, filters)
         names = {each.area_id: each.short for each in await areas.list_areas(connection, visitor.district_id)}
         places = {each.station_id: each.title for each in await stations.list_stations(connection, visitor.district_id)}
-    sheet: list[list[object]] = [[translate(each) for each in _COLUMNS]]
-    for row in rows:
-        person = row.person
-        sheet.append(
-            [
-                person.name,
-                translate(CLASSES[person.role]),
-                names.get(person.area_id, "") if person.area_id else "",
-                places.get(person.station_id or 0, ""),
-                row.phone,
-                translate("、").join(translate(CATEGORIES[Category(each)]) for each in sorted(person.skills)),
-                row.trained,
-                row.expires or "",
-                row.load,
-                "" if row.away is None else row.away.to_day,
-            ]
-        )
+    sheet = make_sheet(rows, translate, areas=names, stations=places)
     return csv_file(f"{visitor.district}操作员档案.csv", sheet)
 
 
@@ -202,44 +184,49 @@ async def let_go(request: Request, visitor: Manager, person_id: Number, form: An
 
 @router.post("/{person_id:int}/training")
 async def train(request: Request, visitor: Manager, person_id: Number, form: Annotated[Trained, Form()]) -> Response:
-    async with centre_of(request).database.write() as connection:
-        await _require(connection, visitor, person_id)
-        await queries.add_training(
-            connection, visitor.district_id, person_id, day=_day(form.day), topic=form.topic.strip(), hours=form.hours
-        )
-    return RedirectResponse(f"/operators/{person_id}", 303)
+    async def act(connection: Connection) -> None:
+        day, topic = day_of(form.day), words_of(form.topic)
+        if day > _today(request).isoformat():
+            raise BadInputError("培训的日期不能晚于今天。培训完再来登记。")
+        await queries.add_training(connection, visitor.district_id, person_id, day=day, topic=topic, hours=form.hours)
+
+    return await _add(request, visitor, person_id, act, form)
 
 
 @router.post("/{person_id:int}/qualification")
 async def qualify(
     request: Request, visitor: Manager, person_id: Number, form: Annotated[Qualified, Form()]
 ) -> Response:
-    async with centre_of(request).database.write() as connection:
-        await _require(connection, visitor, person_id)
+    async def act(connection: Connection) -> None:
+        issued, expires = day_of(form.issued_day), day_of(form.expires_day) if form.expires_day else None
+        if expires is not None and expires < issued:
+            raise BadInputError("有效期不能早于发证日期。请重新选择。")
         await queries.add_qualification(
             connection,
             visitor.district_id,
             person_id,
-            title=form.title.strip(),
+            title=words_of(form.title),
             number=form.number.strip(),
-            issued_day=_day(form.issued_day),
-            expires_day=_day(form.expires_day) if form.expires_day else None,
+            issued_day=issued,
+            expires_day=expires,
         )
-    return RedirectResponse(f"/operators/{person_id}", 303)
+
+    return await _add(request, visitor, person_id, act, form)
 
 
 @router.post("/{person_id:int}/away")
 async def away(request: Request, visitor: Manager, person_id: Number, form: Annotated[Away, Form()]) -> Response:
     """Write leave down: the ladder passes over whoever is away."""
-    begin, end = _day(form.from_day), _day(form.to_day)
-    if end < begin:
-        raise BadInputError("休假的结束日期不能早于开始日期。请重新选择。")
-    async with centre_of(request).database.write() as connection:
-        await _require(connection, visitor, person_id)
+
+    async def act(connection: Connection) -> None:
+        begin, end = day_of(form.from_day), day_of(form.to_day)
+        if end < begin:
+            raise BadInputError("休假的结束日期不能早于开始日期。请重新选择。")
         await people.add_absence(
             connection, visitor.district_id, person_id, from_day=begin, to_day=end, reason=form.reason.strip()
         )
-    return RedirectResponse(f"/operators/{person_id}", 303)
+
+    return await _add(request, visitor, person_id, act, form)
 
 
 @router.post("/{person_id:int}/back")
@@ -255,6 +242,17 @@ def list_classes(visitor: Visitor) -> dict[Role, str]:
     """The classes of which this visitor keeps files."""
     is_centre = visitor.person.role is Role.CENTRE
     return {role: word for role, word in CLASSES.items() if is_centre or role in OPERATORS}
+
+
+async def _add(request: Request, visitor: Visitor, person_id: int, act: Act, form: BaseModel) -> Response:
+    """Write one thing into a file. What cannot be written is said on the file's page, beside what was typed."""
+    try:
+        async with centre_of(request).database.write() as connection:
+            await _require(connection, visitor, person_id)
+            await act(connection)
+    except BadInputError as problem:
+        return await _show(request, visitor, person_id, problem=problem, typed=form)
+    return RedirectResponse(f"/operators/{person_id}", 303)
 
 
 async def _rows(request: Request, connection: Connection, visitor: Visitor, filters: Filters) -> list[Row]:
@@ -307,7 +305,14 @@ async def _change(connection: Connection, visitor: Visitor, form: Filed) -> Chan
 
 
 async def _show(
-    request: Request, visitor: Visitor, person_id: int, *, phone: str | None = None, link: str | None = None
+    request: Request,
+    visitor: Visitor,
+    person_id: int,
+    *,
+    phone: str | None = None,
+    link: str | None = None,
+    problem: CentreError | None = None,
+    typed: BaseModel | None = None,
 ) -> Response:
     today = _today(request).isoformat()
     async with centre_of(request).database.read() as connection:
@@ -322,8 +327,12 @@ async def _show(
     return renderer_of(request).page(
         request,
         "operators/person.html",
+        status=problem.status if problem else 200,
+        problem=problem,
+        tried=request.url.path.rpartition("/")[2] if problem else "",
+        typed=typed.model_dump() if typed else {},
         person=person,
-        kept=kept,
+        file=kept,
         row=next((each for each in rows if each.person.person_id == person_id), None),
         trainings=trainings,
         qualified=qualified,
@@ -378,10 +387,3 @@ def _home(person: Person, homes: dict[int, UUID]) -> UUID | None:
 def _today(request: Request) -> date:
     centre = centre_of(request)
     return local(centre.now_ms, centre.settings.zone).date()
-
-
-def _day(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise BadInputError("日期不对。请重新选择日期。") from error

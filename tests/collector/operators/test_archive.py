@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -225,3 +226,34 @@ def test_load_and_topics_come_from_the_tickets(office: Office) -> None:
     load = {row["姓名"]: row["未办结工单"] for row in file}
     assert (load["宝轮镇骨干"], load["大石镇骨干"]) == ("2", "0")
     assert "网络：光猫、路由器、网线检查（2 次故障）" in listed
+
+
+@pytest.mark.parametrize(
+    ("act", "form", "told", "kept"),
+    [
+        ("training", {"day": "2036-01-01", "topic": "网络排障"}, "不能晚于今天", 'name="topic" value="网络排障"'),
+        ("training", {"day": "2026-01-01", "topic": "  ", "hours": "16"}, "不能为空", 'name="hours" value="16"'),
+        (
+            "qualification",
+            {"title": "骨干证", "issued_day": "2026-01-01", "expires_day": "2020-01-01"},
+            "不能早于发证日期",
+            'name="title" value="骨干证"',
+        ),
+        (
+            "away",
+            {"from_day": "2026-09-12", "to_day": "2026-09-10", "reason": "学习"},
+            "不能早于开始日期",
+            'name="reason" value="学习"',
+        ),
+    ],
+)
+def test_what_cannot_be_filed_is_said_beside_what_was_typed(
+    office: Office, act: str, form: dict[str, str], told: str, kept: str
+) -> None:
+    number = office.district.people["宝轮镇骨干"]
+    with office.signed_in("宝轮镇管理员") as client:
+        answer = send(client, f"/operators/{number}/{act}", **form)
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert kept in answer.text
+    assert len(re.findall(r"<details[^>]* open", answer.text)) == 1

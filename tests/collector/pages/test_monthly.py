@@ -35,7 +35,7 @@ def test_minutes_for_which_only_the_player_speaks_are_told_wherever_minutes_are_
     with office.signed_in("宝轮镇管理员") as client:
         page = client.get("/reports/monthly?month=2026-09").text
         station = client.get(f"/stations/{office.district.stations['宝轮镇 爱国社区']}").text
-        name = re.findall(r'href="(/reports/monthly/[^"]+)">下载 XLSX', page)[0].replace("&amp;", "&")
+        name = re.findall(r'href="(/reports/monthly/[^"]+)">下载 Excel', page)[0].replace("&amp;", "&")
         answer = client.get(name)
     sheet = openpyxl.load_workbook(io.BytesIO(answer.content))["证据与数据"]
     assert "▲ 50 分钟播放未见打开文件" in rows(page)[0][9]

@@ -1,5 +1,6 @@
 """What the centre's staff tells of beforehand: power cuts and maintenance, holidays and hours."""
 
+import re
 from datetime import date
 
 import pytest
@@ -55,6 +56,7 @@ def test_the_maintenance_of_one_station_may_repeat(office: Office) -> None:
         ({"station": "没有的村"}, "没有叫这个名字的站点"),
         ({"end": f"{TODAY}T07:00"}, "结束时间必须晚于开始时间"),
         ({"every_days": "1", "end": "2026-09-12T08:00"}, "重复的间隔必须长于"),
+        ({"begin": "0001-01-01T00:00", "end": "9999-12-31T23:59"}, "不能早于一年前"),
     ],
 )
 def test_what_makes_no_sense_is_said(office: Office, wrong: dict[str, str], told: str) -> None:
@@ -123,3 +125,24 @@ def test_days_in_a_row_are_one_line_and_own_days_are_told_apart() -> None:
         Run(date(2026, 10, 3), date(2026, 10, 3), is_worked=False, is_own=True),
         Run(date(2026, 10, 10), date(2026, 10, 10), is_worked=True, is_own=False),
     ]
+
+
+def test_what_was_typed_stays_when_an_outage_is_refused(office: Office) -> None:
+    with office.signed_in("主任") as client:
+        _, page = announce(office, client, station="没有这村", every_days="7")
+    for kept in (
+        'value="没有这村"',
+        'value="7"',
+        'value="线路改造"',
+        f'value="{TODAY}T08:00"',
+        f'value="{TODAY}T12:00"',
+    ):
+        assert kept in page
+    assert f'value="{office.district.townships["宝轮镇"]}" selected' in page
+
+
+def test_hours_that_were_refused_stay_to_be_mended(office: Office) -> None:
+    with office.signed_in("主任") as client:
+        _, page = post(client, "/calendar", "/calendar/week", name="working", weekdays=["2"], hours="8点到12点")
+    assert 'value="8点到12点"' in page
+    assert re.findall(r'name="weekdays" value="(\d)" checked', page)[0] == "2"
