@@ -92,6 +92,23 @@ def test_the_centres_own_downtime_accuses_nobody(database_url: str) -> None:
     assert asyncio.run(story()) == 0
 
 
+@pytest.mark.parametrize("by_minutes", [-120, 45])
+def test_a_centre_whose_own_clock_moves_accuses_nobody_and_goes_on(database_url: str, by_minutes: int) -> None:
+    async def story() -> tuple[list[str], list[str]]:
+        async with watch(database_url) as district:
+            await district.run(20)
+            district.now_ms += by_minutes * MINUTE_MS
+            district.ready_since_ms = min(district.ready_since_ms, district.now_ms)
+            await district.beat()
+            await district.run(40)
+            before = [each.rule for each in await district.tickets(open_only=False)]
+            district.probes = {TITLE: FULL}
+            await district.run(10)
+            return before, [each.rule for each in await district.tickets()]
+
+    assert asyncio.run(story()) == ([], ["disk_low"])
+
+
 def test_a_district_may_set_its_own_thresholds(database_url: str) -> None:
     async def story() -> list[str]:
         async with watch(database_url) as district:
