@@ -66,29 +66,34 @@ async def judge(
     `ready_since_ms` is when this centre's intake became healthy: our own downtime accuses nobody. `patience`
     shortens the waits of the rules.
     """
+    centre = Centre(ready_since_ms=ready_since_ms, period_s=period_s, grace_s=grace_s)
     with unsearched():
-        centre = Centre(ready_since_ms=ready_since_ms, period_s=period_s, grace_s=grace_s)
-        ear = await timeline.listen(connection, district_id, **centre, now_ms=now_ms)
-        books = await _open_books(connection, district_id, ear)
-        seen = [_see(each, books, centre) for each in books.posts]
-        new = judge_district(
-            Scene(
-                views=[each.view for each in seen],
-                places=await _list_places(connection, district_id, books.posts),
-                old=books.old,
-                district=await _district_subject(connection, district_id),
-                limits=books.limits,
-                period_s=period_s,
-                patience=patience,
-                grace_s=grace_s,
-                now_ms=now_ms,
-            ),
-            list_rules(),
-        )
-        await queries.put_findings(connection, district_id, books.old, new)
-        await queries.end_findings(connection, district_id, books.old.keys() - new.keys())
-        await _remember(connection, district_id, seen, books)
-        return list_differences(books.old, new)
+        # In a call of its own: its rows are gone when the search may begin again.
+        return await _judge(connection, district_id, centre, patience=patience, now_ms=now_ms)
+
+
+async def _judge(
+    connection: Connection, district_id: int, centre: Centre, *, patience: float, now_ms: int
+) -> list[Change]:
+    ear = await timeline.listen(connection, district_id, **centre, now_ms=now_ms)
+    books = await _open_books(connection, district_id, ear)
+    seen = [_see(each, books, centre) for each in books.posts]
+    scene = Scene(
+        views=[each.view for each in seen],
+        places=await _list_places(connection, district_id, books.posts),
+        old=books.old,
+        district=await _district_subject(connection, district_id),
+        limits=books.limits,
+        period_s=centre["period_s"],
+        grace_s=centre["grace_s"],
+        now_ms=now_ms,
+        patience=patience,
+    )
+    new = judge_district(scene, list_rules())
+    await queries.put_findings(connection, district_id, books.old, new)
+    await queries.end_findings(connection, district_id, books.old.keys() - new.keys())
+    await _remember(connection, district_id, seen, books)
+    return list_differences(books.old, new)
 
 
 @dataclass(frozen=True, slots=True)

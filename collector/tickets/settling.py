@@ -276,10 +276,11 @@ async def _move(
 
 async def _load_desk(connection: Connection, district_id: int, missing: Sequence[Standing], this: _Round) -> _Desk:
     places: dict[str, tuple[Where, UUID | None, str]] = {"": (Where(None, None), None, "")}
-    for area in await areas.list_areas(connection, district_id, kind=AreaKind.TOWNSHIP):
-        places[area_subject(area.area_id)] = (this.pace.where(None, area.area_id), area.area_id, area.name)
     for area in await areas.list_areas(connection, district_id, kind=AreaKind.DISTRICT):
         places[""] = places[area_subject(area.area_id)] = (Where(None, None), area.area_id, area.name)
+    if any(row.station_id is None and row.subject not in places for row in missing):
+        for area in await areas.list_areas(connection, district_id, kind=AreaKind.TOWNSHIP):
+            places[area_subject(area.area_id)] = (this.pace.where(None, area.area_id), area.area_id, area.name)
     numbers = {row.station_id for row in missing if row.station_id is not None}
     for each in await stations.list_some(connection, district_id, numbers):
         where = this.pace.where(each.station_id, each.township_id)
