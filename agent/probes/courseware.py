@@ -27,6 +27,7 @@ __all__ = ["PROBE", "CoursewareSensor", "CoursewareSettings", "memo_key"]
 
 _SUFFIXES = "wmv asf wma avi mpg mpeg vob dat mp4 flv rm rmvb mp3 ts mkv ppt pptx doc docx pdf htm html swf zip"
 _PARTIAL = (b".part", b".tmp", b".crdownload")
+_HIDDEN = b".~"
 _MIB = 1024 * 1024
 _FACTS_A_LOOK = 500
 _FILM_SUFFIXES = "wmv asf wma avi mpg mpeg vob dat mp4 flv rm rmvb mp3 ts mkv"
@@ -126,7 +127,7 @@ class CoursewareSensor:
         return {
             b"%b/%b" % (root, path): version
             for path, version in tree.files.items()
-            if path.lower().endswith(suffixes) and not _is_hidden(path.rpartition(b"/")[2])
+            if path.lower().endswith(suffixes) and path[path.rfind(b"/") + 1] not in _HIDDEN
         }
 
     def _settle(self, ledger: Ledger, files: Mapping[bytes, _tree.Version], now: Instant) -> None:
@@ -235,10 +236,6 @@ class CoursewareSensor:
         entries = ledger.entries
         waiting = sum(path not in entries or entries[path].status is not Status.UNREADABLE for path in self.settling)
         return waiting + sum(path.lower().endswith(_PARTIAL) for path in tree.files)
-
-
-def _is_hidden(name: bytes) -> bool:
-    return name.startswith((b".", b"~")) or name.endswith(b"~")
 
 
 def _walk(root: bytes, max_entries: int) -> _tree.Tree | None:
