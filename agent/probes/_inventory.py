@@ -4,7 +4,7 @@ A file's key in the memo is `memo_key(path)`; the value is the JSON of an `Entry
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -52,16 +52,24 @@ class _Kept(BaseModel):
 
 
 class Mark(BaseModel):
-    """That a first scan has been made, of which folder, and when a file last arrived."""
+    """That a first scan has been made, of which folder, and when a file last arrived.
+
+    `mounts` are the keys of folders on which another file system was seen to begin, for as long as they are known.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     root: str
     device: int
     inode: int
+    mounts: list[str] = []
     received_ms: int | None = None
     received_mono: int | None = None
     received_boot: str = ""
+
+    def list_away(self, mounts: Iterable[str]) -> list[str]:
+        """Mounts that were there before and are not among these."""
+        return sorted(set(self.mounts) - set(mounts))
 
     def received(self, at: Instant) -> "Mark":
         return self.model_copy(

@@ -25,12 +25,14 @@ class Tree:
     """What one walk saw. Paths are bytes below the root.
 
     `blind` are folders that could not be read: nothing is known of what lies below them. `capped` says the walk stopped
-    at its entry limit, so that a file not seen is not a file gone. `identity` is device and inode of the root.
+    at its entry limit, so that a file not seen is not a file gone. `identity` is device and inode of the root. `mounts`
+    are folders on which another file system begins: a disc, a drive, a share; empty bytes for the root itself.
     """
 
     identity: tuple[int, int]
     files: dict[bytes, Version] = field(default_factory=dict)
     blind: list[bytes] = field(default_factory=list)
+    mounts: list[bytes] = field(default_factory=list)
     capped: bool = False
     left: int = 0
 
@@ -52,14 +54,19 @@ def walk(root: bytes, *, max_entries: int) -> Tree:
     try:
         status = os.fstat(top)
         tree = Tree(identity=(status.st_dev, status.st_ino), left=max_entries)
-        _look(top, b"", 0, tree)
+        if os.stat("..", dir_fd=top).st_dev != status.st_dev:
+            tree.mounts.append(b"")
+        _look(top, b"", 0, tree, status.st_dev)
         return tree
     finally:
         os.close(top)
 
 
-def _look(folder: int, prefix: bytes, depth: int, tree: Tree) -> None:
-    """One folder and those in it. The loop runs once for each of 60,000 files, twice a minute: no call too many."""
+def _look(folder: int, prefix: bytes, depth: int, tree: Tree, device: int) -> None:
+    """One folder on this device and those in it.
+
+    The loop runs for each of 60,000 files, twice a minute: no call too many.
+    """
     below: list[bytes] = []
     with os.scandir(folder) as found:
         for entry in found:
@@ -77,21 +84,25 @@ def _look(folder: int, prefix: bytes, depth: int, tree: Tree) -> None:
             elif entry.is_dir(follow_symlinks=False) and not name.startswith(b".") and depth < MAX_DEPTH:
                 below.append(name)
     for name in below:
-        _descend(folder, name, prefix, depth, tree)
+        try:
+            inner = os.open(name, _FOLDER, dir_fd=folder)
+        except OSError:
+            tree.blind.append(prefix + name)
+        else:
+            _descend(inner, prefix + name, depth + 1, tree, device)
 
 
-def _descend(folder: int, name: bytes, prefix: bytes, depth: int, tree: Tree) -> None:
+def _descend(folder: int, path: bytes, depth: int, tree: Tree, outer: int) -> None:
+    """Look into a folder that was opened, and close it. `outer` is the device of the folder it lies in."""
     try:
-        inner = os.open(name, _FOLDER, dir_fd=folder)
+        device = os.fstat(folder).st_dev
+        if device != outer:
+            tree.mounts.append(path)
+        _look(folder, path + b"/", depth, tree, device)
     except OSError:
-        tree.blind.append(prefix + name)
-        return
-    try:
-        _look(inner, prefix + name + b"/", depth + 1, tree)
-    except OSError:
-        tree.blind.append(prefix + name)
+        tree.blind.append(path)
     finally:
-        os.close(inner)
+        os.close(folder)
 
 
 def open_beneath(root: bytes, path: bytes) -> int:

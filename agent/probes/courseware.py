@@ -15,7 +15,7 @@ from pydantic import Field
 
 from agent.probes import _media, _names, _tree
 from agent.probes._hashing import FileChangedError, Job, Outcome
-from agent.probes._inventory import SCAN, Entry, Known, Mark, Status, memo_key, read_entries, read_mark
+from agent.probes._inventory import SCAN, Entry, Known, Mark, Status, memo_key, path_of, read_entries, read_mark
 from agent.probes._ledger import Ledger
 from agent.probes._length import ask_length
 from agent.probes.base import Probe, ProbeSettings, Reading, Surroundings
@@ -28,6 +28,7 @@ __all__ = ["PROBE", "CoursewareSensor", "CoursewareSettings", "memo_key"]
 _SUFFIXES = "wmv asf wma avi mpg mpeg vob dat mp4 flv rm rmvb mp3 ts mkv ppt pptx doc docx pdf htm html swf zip"
 _PARTIAL = (b".part", b".tmp", b".crdownload")
 _HIDDEN = b".~"
+_MAX_MOUNTS = 20
 _MIB = 1024 * 1024
 _FACTS_A_LOOK = 500
 _FILM_SUFFIXES = "wmv asf wma avi mpg mpeg vob dat mp4 flv rm rmvb mp3 ts mkv"
@@ -92,9 +93,12 @@ class CoursewareSensor:
         known = self._recall()
         mark, entries = known.mark, known.entries
         tree = _walk(root, self.settings.max_entries)
-        if tree is None or (mark is not None and is_unmounted(tree, mark, entries)):
+        if tree is None or (mark is not None and is_unmounted(root, tree, mark, entries)):
             self.known = known
             return Reading(state=_state(now, known, readable=False))
+        if mark is not None:
+            # Of a disc, a drive or a share that is away nobody can tell what lies on it.
+            tree.blind += [path_of(key).removeprefix(root + b"/") for key in mark.list_away(_mounts_of(root, tree))]
         ledger = Ledger(root, self.settings.source, _mark_for(root, tree, mark), entries)
         files = self._choose(root, tree)
         if mark is None or mark.root != ledger.mark.root:
@@ -245,14 +249,27 @@ def _walk(root: bytes, max_entries: int) -> _tree.Tree | None:
         return None
 
 
-def is_unmounted(tree: _tree.Tree, mark: Mark, entries: Mapping[bytes, Entry]) -> bool:
-    """Whether this is the bare mount point of a disk that is away: another folder than before, and nothing in it."""
+def is_unmounted(root: bytes, tree: _tree.Tree, mark: Mark, entries: Mapping[bytes, Entry]) -> bool:
+    """Whether this is the bare mount point of a disk that is away, whatever was put into it meanwhile.
+
+    Where the disk cannot be told from the one below it: another folder than before, and nothing in it.
+    """
+    if mark.root == memo_key(root) and memo_key(root) in mark.list_away(_mounts_of(root, tree)):
+        return True
     return bool(entries) and not tree.files and tree.identity != (mark.device, mark.inode)
+
+
+def _mounts_of(root: bytes, tree: _tree.Tree) -> list[str]:
+    """Keys of the mounts a walk has seen."""
+    return [memo_key(b"%b/%b" % (root, path)) for path in tree.mounts]
 
 
 def _mark_for(root: bytes, tree: _tree.Tree, mark: Mark | None) -> Mark:
     device, inode = tree.identity
-    known = {"root": memo_key(root), "device": device, "inode": inode}
+    mounts = _mounts_of(root, tree)
+    if mark is not None and mark.root == memo_key(root):
+        mounts = (mounts + mark.list_away(mounts))[:_MAX_MOUNTS]
+    known = {"root": memo_key(root), "device": device, "inode": inode, "mounts": sorted(mounts)}
     return Mark.model_validate(known) if mark is None else mark.model_copy(update=known)
 
 

@@ -3,6 +3,8 @@ import hashlib
 import json
 import os
 import socket
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,30 @@ from agent.probes import _tree
 from agent.probes.courseware import memo_key
 from tests import media
 from tests.agent.probes.folder import Folder
+
+
+class Drives:
+    """Real file systems in memory, plugged in and pulled out. What lay on one that is pulled is kept aside by name."""
+
+    def __init__(self) -> None:
+        self.mounted: list[Path] = []
+        self.kept: dict[str, tuple[tuple[str, bytes], ...]] = {}
+
+    def plug(self, place: Path, kept: str = "") -> None:
+        place.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], check=True)
+        self.mounted.append(place)
+        for name, content in self.kept.get(kept, ()):
+            (place / name).write_bytes(content)
+
+    def pull(self, place: Path, keep: str) -> None:
+        self.kept[keep] = tuple((path.name, path.read_bytes()) for path in place.iterdir())
+        subprocess.run(["umount", place], check=True)
+        self.mounted.remove(place)
+
+    def pull_all(self) -> None:
+        for place in self.mounted:
+            subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_a_missing_folder_removes_nothing(folder: Folder) -> None:
@@ -32,6 +58,55 @@ def test_the_bare_mount_point_of_a_disk_that_is_away_removes_nothing(folder: Fol
     folder.root.mkdir()
     assert not folder.settle()["readable"]
     assert folder.rig.told("courseware.removed") == []
+
+
+@pytest.fixture
+def drives() -> Iterator[Drives]:
+    drives = Drives()
+    yield drives
+    drives.pull_all()
+
+
+@pytest.mark.parametrize("place", ["", "光盘"], ids=["the whole folder", "a disc within it"])
+def test_a_drive_that_is_pulled_out_and_comes_back_removes_nothing(folder: Folder, drives: Drives, place: str) -> None:
+    mount = folder.root / place
+    drives.plug(mount)
+    folder.put(f"{place}/a.mp4".lstrip("/"), media.mp4())
+    folder.settle()
+    drives.pull(mount, "saved")
+    (mount / "stray.htm").write_bytes(b"<html>")
+    folder.restart()
+    folder.settle()
+    folder.settle()
+    drives.plug(mount, "saved")
+    folder.settle()
+    told = [fact.kind for fact in folder.rig.facts if fact.data["name"].endswith("a.mp4")]
+    assert told == ["courseware.received"]
+    assert folder.settle()["files"] == 1
+
+
+def test_a_film_deleted_from_a_drive_that_is_there_is_a_removal(folder: Folder, drives: Drives) -> None:
+    drives.plug(folder.root / "U盘")
+    path = folder.put("U盘/a.mp4", media.mp4())
+    folder.settle()
+    Path(os.fsdecode(path)).unlink()
+    folder.look()
+    assert folder.rig.kinds() == ["courseware.received", "courseware.removed"]
+
+
+def test_a_folder_moved_in_is_taken_in_with_all_that_lies_in_it(folder: Folder, tmp_path: Path) -> None:
+    aside = tmp_path / "aside" / "第1季"
+    aside.mkdir(parents=True)
+    for number in range(3):
+        (aside / f"{number}.htm").write_bytes(b"<html>%d" % number)
+    folder.settle()
+    aside.rename(folder.root / "第1季")
+    folder.settle()
+    assert sorted(each["name"] for each in folder.rig.told("courseware.received")) == [
+        "第1季/0.htm",
+        "第1季/1.htm",
+        "第1季/2.htm",
+    ]
 
 
 def test_a_folder_emptied_by_hand_is_a_removal(folder: Folder) -> None:
