@@ -52,6 +52,8 @@ class Machine:
     changed: bool = True
     playing: str = ""
     boots: int = 0
+    lacks: list[int] = field(default_factory=list)
+    """Numbers of the films it has missed."""
     heard_ms: int | None = None
     """When it was last heard, if it has fallen silent since the last round."""
 
@@ -100,6 +102,18 @@ class Machine:
         self.records("playback.started", begin_ms, **data)
         done = {"content_s": 2400, "played_s": 2400, "minutes": {"E2": 40}, "begin_ms": begin_ms}
         self.records("playback.ended", now_ms - MINUTE_MS, **data, **done, segments="0[.]2400", reason="completed")
+
+    def gets(self, number: int, at_ms: int) -> None:
+        """A film has come."""
+        title = f"农技讲座 第{number}讲"
+        data = {"sha256": f"{number:064x}", "name": f"{title}.mp4", "title": title, "size": 300 << 20}
+        self.records("courseware.received", at_ms, **data)
+
+    def catches_up(self, at_ms: int) -> None:
+        """Somebody has copied what it lacks."""
+        for number in self.lacks:
+            self.gets(number, at_ms)
+        self.lacks.clear()
 
     def starts_again(self, at_ms: int, *, off_since_ms: int) -> None:
         """Power is back: the PC boots and tells until when it was alive before."""
@@ -180,14 +194,13 @@ class Fleet:
 
     def receive(self, number: int, dice: random.Random, now_ms: int) -> None:
         """The satellite sends a file; it falls on every dish that points at it and every PC that runs."""
-        sha256 = f"{number:064x}"
         for each in self.machines.values():
             names = {trouble.kind.name for trouble in each.troubles}
             if not each.is_off and not names & {"天线偏移", "卫星停播"}:
                 each.last_file_ms, each.changed = now_ms - dice.randrange(HOUR_MS), True
-                title = f"农技讲座 第{number}讲"
-                data = {"sha256": sha256, "name": f"{title}.mp4", "title": title, "size": 300 << 20}
-                each.records("courseware.received", each.last_file_ms, **data)
+                each.gets(number, each.last_file_ms)
+            elif "卫星停播" not in names:
+                each.lacks.append(number)
 
     async def _push(self, machines: Sequence[Machine], now_ms: int) -> None:
         for group in _split(machines, _GROUP):

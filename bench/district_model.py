@@ -23,6 +23,11 @@ FILM_EVERY_DAYS = 3
 NEXT_FILM_H = 24 * FILM_EVERY_DAYS + 1
 
 SILENT = frozenset({"station_silent", "area_silent", "collector_isolated"})
+LACKING = "courseware_missing"
+LACKING_SHOWS_H = 24 * 4
+"""Who was off at night lacks the films of those nights, until somebody copies them: three make a ticket that is right,
+though whatever kept them away is over. It shows when they count as settled, three days later. (Until November 2026
+such tickets were held to be false.)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.district_model import HOUR_MS, Trouble
+from bench.district_life import OFF
+from bench.district_model import HOUR_MS, LACKING, LACKING_SHOWS_H, Trouble
 from collector.areas.calendar import Calendar
 from collector.tickets.queries import Ticket
 
@@ -24,8 +25,7 @@ class Truth:
             trouble
             for trouble in reversed(self.troubles)
             if trouble.begin_ms <= now_ms
-            and trouble.end_ms > ticket.since_ms - HOUR_MS
-            and ticket.rule in trouble.kind.rules
+            and (self._is_recent(trouble, ticket) or self._has_kept_away(trouble, ticket))
             and self._is_there(trouble, ticket)
         ]
 
@@ -36,6 +36,14 @@ class Truth:
             for each in self.troubles
             if not each.found and self._shows_at(each) < min(each.end_ms, until_ms) and not self._is_hidden(each)
         ]
+
+    def _is_recent(self, trouble: Trouble, ticket: Ticket) -> bool:
+        return trouble.end_ms > ticket.since_ms - HOUR_MS and ticket.rule in trouble.kind.rules
+
+    def _has_kept_away(self, trouble: Trouble, ticket: Ticket) -> bool:
+        """Whether the station lacks films because of it."""
+        is_near = trouble.end_ms > ticket.since_ms - LACKING_SHOWS_H * HOUR_MS
+        return ticket.rule == LACKING and is_near and (trouble.kind.name in OFF or LACKING in trouble.kind.rules)
 
     def _is_there(self, trouble: Trouble, ticket: Ticket) -> bool:
         if trouble.kind.scope == "district" or (ticket.station_id is None and ticket.area_id not in self.areas):

@@ -23,7 +23,7 @@ import aiosqlite
 from sqlalchemy import select
 
 from bench.district_life import OFF, Fleet, Machine
-from bench.district_model import DAY_MS, FILM_EVERY_DAYS, HABITS, HOUR_MS, Trouble, invent_year, spread
+from bench.district_model import DAY_MS, FILM_EVERY_DAYS, HABITS, HOUR_MS, LACKING, Trouble, invent_year, spread
 from bench.district_office import LIZHOU, plant
 from bench.district_rounds import FILM_BEGINS_MS, FILM_ENDS_MS, NIGHT_MS, ROUND_MS, SILENCE_SHOWS_MS, Rounds
 from bench.district_truth import Truth
@@ -89,6 +89,7 @@ class Year:
     false: dict[int, Ticket] = field(default_factory=dict)
     now_ms: int = BEGIN_MS
     looked_ms: int = 0
+    copied: bool = False
 
     async def live(self, days: int) -> None:
         end_ms = BEGIN_MS + days * DAY_MS
@@ -107,9 +108,11 @@ class Year:
             self._heal()
             await self._pass_day()
             await self.fleet.beat(self.now_ms)
-            if self.now_ms >= self.looked_ms + HOUR_MS:
+            if self.copied:
+                await jobs.fold_usage(self.centre)
+            if self.copied or self.now_ms >= self.looked_ms + HOUR_MS:
                 await jobs.look_back(self.centre)
-                self.looked_ms = self.now_ms
+                self.looked_ms, self.copied = self.now_ms, False
             await jobs.judge_district(self.centre, LIZHOU, BEGIN_MS - DAY_MS, self.channels)
             await jobs.pump_alerts(self.centre, self.channels)
             await self._look()
@@ -196,8 +199,10 @@ class Year:
         calendar = self.pace.calendar
         count = calendar.add_opening_time if person.role is Role.PLAIN else calendar.add_working_time
         answer_ms = count(self.now_ms, wait_h)
+        category = ticket.category if cause is None or ticket.rule == LACKING else cause.kind.category
         ends_itself = cause is None or (cause.kind.ends_h is not None and cause.kind.scope != "station")
-        able = ends_itself or (cause is not None and dice.random() < habit.skill(cause.kind.category))
+        ends_itself = ends_itself and ticket.rule != LACKING
+        able = ends_itself or dice.random() < habit.skill(category)
         if not able:
             return
         mend_ms = count(answer_ms, spread(dice, habit.mend_h))
@@ -223,6 +228,10 @@ class Year:
                     continue
                 if act == "acknowledge":
                     await self._acknowledge(connection, ticket, person_id, until_ms)
+                elif ticket.rule == LACKING:
+                    self.fleet.machines[ticket.station_id or 0].catches_up(self.now_ms)
+                    self.copied = True
+                    self.rounds.at(self.now_ms + ROUND_MS)
                 elif (cause := self.origin.get(ticket_id)) is not None:
                     cause.end_ms = min(cause.end_ms, self.now_ms)
                     self.rounds.at(self.now_ms + ROUND_MS)

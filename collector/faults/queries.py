@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import Table, and_, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db.dialect import Change, Find, Hot, Wanted, insert, read_json
@@ -151,14 +151,26 @@ async def drop_tracks(connection: AsyncConnection, district_id: int, stations: S
 
 
 async def sum_absent(connection: AsyncConnection, district_id: int, *, now_ms: int) -> dict[int, int]:
-    """For how many ms each station was down or unheard since its newest courseware; who never was is missing."""
-    each, last_ms = stretches.c, arrivals.c.last_ms
+    """For how many ms each station was down or unheard since its newest courseware; who never was is missing.
+
+    Closed hours before or after such a time count with it: who is switched off at closing time is so all the night.
+    """
+    each, last_ms, near = stretches.c, arrivals.c.last_ms, stretches.alias("near")
+    away = (Presence.DOWN.value, Presence.UNKNOWN.value)
+    beside = (
+        select(near.c.station_id)
+        .where(near.c.district_id == each.district_id, near.c.station_id == each.station_id)
+        .where(near.c.presence.in_(away), or_(near.c.to_ms == each.from_ms, near.c.from_ms == each.to_ms))
+        .correlate(stretches)
+        .exists()
+    )
     begin = case((each.from_ms > last_ms, each.from_ms), else_=last_ms)
     here = (arrivals.c.district_id == each.district_id) & (arrivals.c.station_id == each.station_id)
     statement = (
         select(each.station_id, func.sum(func.coalesce(each.to_ms, now_ms) - begin))
         .join_from(stretches, arrivals, here)
-        .where(each.district_id == district_id, each.presence.in_((Presence.DOWN.value, Presence.UNKNOWN.value)))
+        .where(each.district_id == district_id)
+        .where(or_(each.presence.in_(away), and_(each.presence == Presence.OFF.value, beside)))
         .where(or_(each.to_ms.is_(None), each.to_ms > last_ms), each.from_ms < now_ms)
         .group_by(each.station_id)
     )
