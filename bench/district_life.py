@@ -135,7 +135,7 @@ class Machine:
             {"wire": 1, "station": f"{self.district_id}/{self.station_id}", "stream": self.stream, "from": self.seq}
             | {"head": self.head.hex(), "lease": self.lease, "heartbeat": heartbeat}
         )
-        return Received(self.district_id, self.station_id, self.key_id, Push(envelope, tuple(self.lines)), at_ms)
+        return Received((self.district_id, self.station_id), self.key_id, Push(envelope, tuple(self.lines)), at_ms)
 
     def hears(self, answer: Answer) -> None:
         self.head = chain.extend_all(self.head, self.lines)

@@ -37,7 +37,7 @@ async def measure_stages(url: str, requests: Sequence[bytes]) -> dict[str, float
     claims = [await ring.check(header, body) for header, body in zip(headers, bodies, strict=True)]
     pushes = [unpack(body) for body in bodies]
     received = [
-        Received(LIZHOU, int(claim.station.partition("/")[2]), claim.key_id, push, centre.now_ms, is_signed=False)
+        Received((LIZHOU, int(claim.station.partition("/")[2])), claim.key_id, push, centre.now_ms, is_signed=False)
         for claim, push in zip(claims, pushes, strict=True)
     ]
 

@@ -77,11 +77,18 @@ def _postgres(url: URL) -> AsyncEngine:
     def configure(connection: Any, record: Any) -> None:
         record.info[HANDLE] = connection.driver_connection
 
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Any) -> None:
+        # SQLAlchemy itself would begin with its own first statement, and most of ours go past it.
+        driver = connection.connection
+        driver.run_async(lambda _: driver.dbapi_connection._start_transaction())  # noqa: SLF001 - what it would call then
+
     return engine
 
 
 def _sqlite(url: URL, *, size: int, begin: str) -> AsyncEngine:
-    engine = create_async_engine(url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0)
+    pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": size, "max_overflow": 0}
+    engine = create_async_engine(url, pool_reset_on_return=None, **pool)
     writes = begin != "BEGIN"
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -104,5 +111,12 @@ def _sqlite(url: URL, *, size: int, begin: str) -> AsyncEngine:
     def start(connection: Any) -> None:
         # One turn of the driver's thread; through a cursor it would be three.
         connection.connection.run_async(lambda driver: driver.execute(begin))
+
+    @event.listens_for(engine.sync_engine, "reset")
+    def reset(_connection: Any, record: Any, _state: Any) -> None:
+        # Transactions have ended when a connection comes back, and another rollback would be one more turn of the
+        # driver's thread. One that could not end goes with its connection.
+        if record.info[HANDLE].in_transaction:
+            record.invalidate()
 
     return engine

@@ -96,7 +96,7 @@ async def _prove(connection: Connection, part: Part, now_ms: int) -> Received:
     push = unpack(body)
     if push.envelope.station != claim.station:
         raise PushRefusedError(403, "wrong-station", "the envelope names another station than the signature")
-    return Received(district_id, station_id, claim.key_id, push, now_ms, carried=True)
+    return Received((district_id, station_id), claim.key_id, push, now_ms, carried=True)
 
 
 async def _conclude(database: Database, streams: set[StreamKey], lines: int, new: int, now_ms: int) -> Imported:

@@ -23,10 +23,12 @@ async def direct(
 ) -> list[Answer | PushRefusedError]:
     """The results, each answer with the settings' version and the commands that wait for its station."""
     taken = [received for received, result in zip(group, results, strict=True) if isinstance(result, Answer)]
-    answered = [(received.station, told) for received in taken for told in _list_answers(received)]
+    answered = [(each.station, told) for each in taken for line in each.push.lines if (told := _read_answer(line))]
     if answered:
         await directions.take_answers(connection, answered, now_ms=now_ms)
     waiting = await directions.list_waiting(connection, {each.station for each in taken}, now_ms=now_ms)
+    if not waiting:
+        return list(results)
     return [
         _name(result, received.station, waiting) if isinstance(result, Answer) else result
         for received, result in zip(group, results, strict=True)
@@ -37,18 +39,16 @@ def _name(answer: Answer, station: StationKey, waiting: dict[StationKey, Waiting
     mine = waiting.get(station)
     if mine is None:
         return answer
-    return answer.model_copy(update={"settings_version": mine.version, "commands": mine.commands})
+    told = {"settings_version": mine.version} if mine.version else {}
+    return answer.model_copy(update=told | ({"commands": mine.commands} if mine.commands else {}))
 
 
-def _list_answers(received: Received) -> list[CommandAnswered]:
-    """Answers to commands among the lines. One that cannot be read is quarantined like any other and closes nothing."""
-    found = []
-    for line in received.push.lines:
-        if _MARK in line:
-            try:
-                event = read_event(line)
-                if event.kind == "command.answered":
-                    found.append(CommandAnswered.model_validate(event.data))
-            except ValidationError:
-                continue
-    return found
+def _read_answer(line: bytes) -> CommandAnswered | None:
+    """The answer to a command in this line. One that cannot be read is quarantined like any other, and closes none."""
+    if _MARK not in line:
+        return None
+    try:
+        event = read_event(line)
+        return CommandAnswered.model_validate(event.data) if event.kind == "command.answered" else None
+    except ValidationError:
+        return None

@@ -210,7 +210,7 @@ def _put_state(connection: AsyncConnection) -> Any:
 _KNOWN = dialect.Find([station_keys.c.district_id, station_keys.c.station_id], _select_known)
 _STREAMS = dialect.Find([streams.c.district_id, streams.c.station_id, streams.c.stream], _select_streams)
 _MOVE_STREAM = dialect.Hot(_move_stream)
-_APPEND = dialect.Hot(lambda _: insert(events))
+_APPEND = dialect.Append(events)
 _PUT_STATE = dialect.Hot(_put_state)
 
 

@@ -50,7 +50,7 @@ class PushDoor:
         self._dictionaries.keep(envelope.station, received.push.first)
         if seal is not None and envelope.trust < seal.version:
             answer = answer.model_copy(update={"trust": seal.trust})
-        content, headers = answer.model_dump_json(exclude_defaults=True).encode(), Headers()
+        content, headers = answer.model_dump_json(exclude_unset=True).encode(), Headers()
         if seal is not None and _asks_proof(scope["headers"]):
             proof = seal.prove(station=envelope.station, request=body, answer=content)
             headers.append((signing.PROOF_HEADER.lower().encode(), proof.encode()))
@@ -66,7 +66,7 @@ class PushDoor:
             raise PushRefusedError(403, "wrong-station", "the envelope names another station than the signature")
         district_id, station_id = map(int, claim.station.split("/"))
         is_signed = claim.algorithm == signing.ALGORITHM
-        return body, Received(district_id, station_id, claim.key_id, push, received_ms, is_signed=is_signed)
+        return body, Received((district_id, station_id), claim.key_id, push, received_ms, is_signed=is_signed)
 
 
 async def read_body(receive: Receive, *, limit: int) -> bytes:

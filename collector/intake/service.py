@@ -16,7 +16,7 @@ from collector.intake.signs import read_sign
 from collector.intake.unpacking import Push
 from shared import chain
 from shared.months import month_of
-from shared.wire.v1 import NEW_KEY, Answer, Pace, Pledge
+from shared.wire.v1 import NEW_KEY, Answer, Pledge
 
 _CONFLICT = "this stream's history differs from what is stored here; hold it back and open a new stream"
 _REVOKED = "the key of this station is no longer valid; enrol it again with a new code"
@@ -31,8 +31,7 @@ class Received(NamedTuple):
     One that is not `is_signed` came with a tag, which proves its sender to this centre but to nobody else.
     """
 
-    district_id: int
-    station_id: int
+    station: StationKey
     key_id: str
     push: Push
     received_ms: int
@@ -40,12 +39,8 @@ class Received(NamedTuple):
     is_signed: bool = True
 
     @property
-    def station(self) -> StationKey:
-        return (self.district_id, self.station_id)
-
-    @property
     def stream(self) -> StreamKey:
-        return (self.district_id, self.station_id, self.push.envelope.stream)
+        return (*self.station, self.push.envelope.stream)
 
 
 @dataclass(slots=True)
@@ -87,7 +82,11 @@ async def store(
     await _write_events(connection, work, lost, known)
     await _write_states(connection, work, now_ms)
     await _write_pledges(connection, work, lost)
-    return [_result(each, admissions.get(id(each)), work, lost=lost, now_ms=now_ms) for each in group]
+    refused = PushRefusedError(401, "key-revoked", _REVOKED)
+    return [
+        _result(each, admissions[id(each)], work, lost=lost, now_ms=now_ms) if id(each) in admissions else refused
+        for each in group
+    ]
 
 
 async def _list_holders(
@@ -138,16 +137,15 @@ def _doubt(work: _Group, received: Received, holder: Holder) -> None:
 
 def _anchor(received: Received) -> dict[str, Any]:
     """Where the boot of a push lies in true time, as the first push of a boot tells it."""
-    place = {"district_id": received.district_id, "station_id": received.station_id}
     offset_ms = received.received_ms - received.push.envelope.heartbeat.mono
-    return place | {"offset_ms": offset_ms, "anchored_ms": received.received_ms}
+    return _name(received.station) | {"offset_ms": offset_ms, "anchored_ms": received.received_ms}
 
 
 def _move(work: _Group, received: Received, holder: Holder, shown: bytes) -> None:
     """Let a station's newest state be what this push says."""
     envelope = received.push.envelope
     heartbeat, station = envelope.heartbeat, received.station
-    key = {"district_id": received.district_id, "station_id": received.station_id}
+    key = _name(station)
     if heartbeat.boot != holder.boot:
         anchor = _anchor(received)
         if holder.boot:
@@ -170,7 +168,7 @@ def _move(work: _Group, received: Received, holder: Holder, shown: bytes) -> Non
         "lease": lease,
         "lease_before": holder.before,
         "held_ms": None,
-        "heartbeat": heartbeat.model_dump_json(exclude_defaults=True),
+        "heartbeat": heartbeat.model_dump_json(exclude_unset=True),
     }
 
 
@@ -180,9 +178,13 @@ def _leave(work: _Group, received: Received, newest: str) -> None:
     left = before["spool_stream"].hex() if before else known.spool_stream
     last = before["spool_last"] if before else known.spool_last
     if left and left != newest:
-        key = {"district_id": received.district_id, "station_id": received.station_id, "stream": left}
+        key = _name(received.station) | {"stream": left}
         fresh = {"stored": 0, "before": 0, "head": chain.START.hex(), "folded": 0, "opened_ms": received.received_ms}
         work.told[(*received.station, left)] = key | fresh | {"told": last, "left_ms": received.received_ms}
+
+
+def _name(station: StationKey) -> dict[str, Any]:
+    return {"district_id": station[0], "station_id": station[1]}
 
 
 def _told_below(work: _Group, received: Received) -> Told | None:
@@ -197,33 +199,29 @@ def _told_below(work: _Group, received: Received) -> Told | None:
 
 
 def _take(work: _Group, received: Received) -> Admission:
-    envelope = received.push.envelope
-    stands = work.streams.get(received.stream) or StreamRow(0, chain.START)
+    envelope, lines, stream = received.push.envelope, received.push.lines, received.stream
+    stands = work.streams.get(stream) or StreamRow(0, chain.START)
     admission = admit(
         first=envelope.first,
         head=bytes.fromhex(envelope.head),
-        lines=received.push.lines,
+        lines=lines,
         stored=stands.stored,
         stored_head=stands.head,
     )
     told = _told_below(work, received)
-    if told is not None and told.differs(work.lines.get((*received.stream, told.seq))):
+    if told is not None and told.differs(work.lines.get((*stream, told.seq))):
         admission = Admission((), stands.stored, stands.head, conflict=told.seq)
     if admission.rows:
-        work.begun.setdefault(received.stream, stands.stored)
-        work.streams[received.stream] = StreamRow(admission.stored, admission.head)
+        work.begun.setdefault(stream, stands.stored)
+        work.streams[stream] = StreamRow(admission.stored, admission.head)
         work.taken.append((received, admission))
-        _note_proof(work.unproven, received)
+        if received.is_signed:
+            work.unproven.discard(stream)
+        else:
+            work.unproven.add(stream)
     if envelope.pledge is not None and admission.conflict is None:
         _take_pledge(work, received, envelope.pledge)
     return admission
-
-
-def _note_proof(unproven: set[StreamKey], received: Received) -> None:
-    if received.is_signed:
-        unproven.discard(received.stream)
-    else:
-        unproven.add(received.stream)
 
 
 def _take_pledge(work: _Group, received: Received, pledge: Pledge) -> None:
@@ -238,9 +236,7 @@ def _take_pledge(work: _Group, received: Received, pledge: Pledge) -> None:
         )
         return
     work.unproven.discard(received.stream)
-    work.pledges[received.stream] = {
-        "district_id": received.district_id,
-        "station_id": received.station_id,
+    work.pledges[received.stream] = _name(received.station) | {
         "stream": bytes.fromhex(received.push.envelope.stream),
         "seq": pledge.seq,
         "head": head,
@@ -255,9 +251,8 @@ async def _write_streams(connection: Connection, work: _Group, now_ms: int) -> s
     """Open and advance streams; returns those that another process was quicker with."""
     rows = []
     for stream, before in work.begun.items():
-        district_id, station_id, name = stream
         stands = work.streams[stream]
-        key = {"district_id": district_id, "station_id": station_id, "stream": bytes.fromhex(name)}
+        key = _name(stream[:2]) | {"stream": bytes.fromhex(stream[2])}
         place = {"before": before, "stored": stands.stored, "head": stands.head}
         unproven_ms = now_ms if stream in work.unproven else None
         rows.append(key | place | {"folded": 0, "opened_ms": now_ms, "unproven_ms": unproven_ms})
@@ -300,6 +295,7 @@ def _has_other_boot(received: Received, admission: Admission, known: Known) -> b
 def _event_rows(received: Received, admission: Admission, anchors: dict[str, int]) -> Iterator[dict[str, Any]]:
     envelope, received_ms = received.push.envelope, received.received_ms
     heartbeat = None if received.carried else envelope.heartbeat
+    district_id, station_id = received.station
     stream = bytes.fromhex(envelope.stream)
     for seq, _, line, fact, refused, _ in admission.rows:
         if fact is None:
@@ -308,8 +304,8 @@ def _event_rows(received: Received, admission: Admission, anchors: dict[str, int
             at_ms, uncertain = book(fact, heartbeat=heartbeat, received_ms=received_ms, anchors=anchors)
             month, kind, claimed_ms = month_of(fact.at), fact.kind, fact.at
         yield {
-            "district_id": received.district_id,
-            "station_id": received.station_id,
+            "district_id": district_id,
+            "station_id": station_id,
             "stream": stream,
             "seq": seq,
             "month": month,
@@ -337,8 +333,8 @@ async def _write_states(connection: Connection, work: _Group, now_ms: int) -> No
     for received, kind, detail in work.evidence:
         await queries.add_security_event(
             connection,
-            received.district_id,
-            station_id=received.station_id,
+            received.station[0],
+            station_id=received.station[1],
             kind=kind,
             detail=detail,
             content=b"\n".join(received.push.lines),
@@ -349,18 +345,17 @@ async def _write_states(connection: Connection, work: _Group, now_ms: int) -> No
 def _result(
     received: Received, admission: Admission | None, work: _Group, *, lost: set[StreamKey], now_ms: int
 ) -> Answer | PushRefusedError:
-    known = work.known.get(received.station)
-    if known is None or not known.admits(received.key_id, now_ms):
-        return PushRefusedError(401, "key-revoked", _REVOKED)
     if admission is None:
         return PushRefusedError(409, "held", _HELD, retry_after_s=300)
     if admission.conflict is not None:
         return PushRefusedError(409, "stream-conflict", _CONFLICT)
-    if received.stream in lost:
+    stream = received.stream
+    if stream in lost:
         return PushRefusedError(503, "raced", _RACED, retry_after_s=1)
-    row = work.streams.get(received.stream)
-    lease = b"" if received.station in work.void else work.leases.get(id(received), b"")
-    due = known.rotate_ms is not None and known.rotate_ms <= now_ms
-    return Answer(
-        stored=row.stored if row else 0, time=now_ms, pace=Pace(), want=[NEW_KEY] if due else [], lease=lease.hex()
-    )
+    row, told = work.streams.get(stream), dict[str, Any]()
+    if (lease := work.leases.get(id(received))) is not None and received.station not in work.void:
+        told["lease"] = lease.hex()
+    rotate_ms = work.known[received.station].rotate_ms
+    if rotate_ms is not None and rotate_ms <= now_ms:
+        told["want"] = [NEW_KEY]
+    return Answer(stored=row.stored if row else 0, time=now_ms, **told)

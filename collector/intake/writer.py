@@ -5,10 +5,9 @@ by one, and only the culprit is refused.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.centre import Centre
 from collector.errors import PushRefusedError
@@ -23,8 +22,7 @@ MAX_GROUP = 200
 MAX_WAITING = 4000
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     received: Received
     answer: asyncio.Future[Answer | PushRefusedError]
 
@@ -34,44 +32,45 @@ class Writer:
 
     def __init__(self, centre: Centre) -> None:
         self._centre = centre
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(MAX_WAITING)
+        self._waiting: list[_Waiting] = []
+        self._called = asyncio.Event()
+        self._is_ending = False
         self._task: asyncio.Task[None] | None = None
         self._pacer = Pacer(centre.settings.backlog_lines_per_s)
         self.ready_since_ms = centre.now_ms
 
     def start(self) -> None:
         self.ready_since_ms = self._centre.now_ms
+        self._is_ending = False
         self._task = asyncio.create_task(self._run(), name="intake-writer")
 
     async def stop(self) -> None:
         """Write what is queued, then end."""
         if self._task is not None:
-            await self._queue.join()
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            self._is_ending = True
+            self._called.set()
+            await self._task
 
     async def submit(self, received: Received) -> Answer:
         """Answer of the centre, given after the commit. Raises PushRefusedError."""
-        if self._queue.full():
+        if len(self._waiting) >= MAX_WAITING:
             raise PushRefusedError(503, "busy", "the centre is busy; wait and send again", retry_after_s=30)
         answer: asyncio.Future[Answer | PushRefusedError] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Waiting(received, answer))
+        self._waiting.append(_Waiting(received, answer))
+        self._called.set()
         result = await answer
         if isinstance(result, PushRefusedError):
             raise result
         return result
 
     async def _run(self) -> None:
-        while True:
-            group = [await self._queue.get()]
-            while len(group) < MAX_GROUP and not self._queue.empty():
-                group.append(self._queue.get_nowait())
-            try:
+        while self._waiting or not self._is_ending:
+            group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+            if group:
                 await self._write(group)
-            finally:
-                for _ in group:
-                    self._queue.task_done()
+            else:
+                self._called.clear()
+                await self._called.wait()
 
     async def _write(self, group: Sequence[_Waiting]) -> None:
         try:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -204,7 +203,7 @@ def _close(wanted: dialect.Wanted) -> Any:
     return update(stretches).where(mine, each.to_ms.is_(None)).values(fresh)
 
 
-_ADD = dialect.Hot(lambda _: insert(stretches))
+_ADD = dialect.Append(stretches)
 _OPEN = dialect.Find([stretches.c.district_id], _select_open)
 _CLOSE = dialect.Change(
     [stretches.c.district_id, stretches.c.station_id, stretches.c.to_ms, stretches.c.checked], _close

@@ -1,7 +1,9 @@
 import asyncio
+from pathlib import Path
 
 from sqlalchemy import text
 
+from collector.db.dialect import HANDLE
 from collector.db.engine import Database
 from collector.stations import queries
 from tests.districts import plant_district
@@ -28,3 +30,21 @@ def test_postgresql_compiles_no_statement(postgres_url: str) -> None:
         return str(value)
 
     assert asyncio.run(story()) == "off"
+
+
+def test_a_transaction_that_did_not_end_goes_with_its_connection(tmp_path: Path) -> None:
+    async def story() -> list[int]:
+        database = Database(f"sqlite+aiosqlite:///{tmp_path}/a.db")
+        async with database.write() as connection:
+            await connection.execute(text("CREATE TABLE t (x)"))
+        async with database._writer.connect() as connection:
+            connection.info[HANDLE].execute("BEGIN IMMEDIATE")
+            connection.info[HANDLE].execute("INSERT INTO t VALUES (1)")
+        async with database.write() as connection:
+            await connection.execute(text("INSERT INTO t VALUES (2)"))
+        async with database.read() as connection:
+            found = (await connection.execute(text("SELECT x FROM t"))).scalars().all()
+        await database.close()
+        return list(found)
+
+    assert asyncio.run(story()) == [2]

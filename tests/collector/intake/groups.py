@@ -46,4 +46,4 @@ async def _outcome(writer: Writer, received: Received) -> str:
 
 def _received(number: int) -> Received:
     head = Envelope.model_validate_json(envelope(f"{LIZHOU}/{number}"))
-    return Received(LIZHOU, number, f"{number:016d}", Push(head, (event(1),)), 1_788_000_000_000)
+    return Received((LIZHOU, number), f"{number:016d}", Push(head, (event(1),)), 1_788_000_000_000)

@@ -200,7 +200,7 @@ class Histories(RuleBasedStateMachine):
         pc.mono += PERIOD_MS
         says = {"stream": self.stream, "heartbeat": {"boot": pc.boot, "mono": pc.mono}, "lease": pc.lease}
         text = envelope(f"{self.who[0]}/{self.who[1]}", first=first, head=head, **says)
-        return Received(*self.who, self.key_id, Push(Envelope.model_validate_json(text), lines), self.now_ms)
+        return Received(self.who, self.key_id, Push(Envelope.model_validate_json(text), lines), self.now_ms)
 
     def take(self, group: Sequence[Received]) -> list[Answer]:
         """Let honest pushes arrive: all are taken, and the answer is how far the centre has the stream."""

@@ -51,7 +51,7 @@ async def live(
         for head, lines in zip(heads, (LINES[:-1], LINES[-1:]), strict=True):
             push = Push(Envelope.model_validate_json(head), tuple(lines))
             (answer,) = await store(
-                connection, [Received(LIZHOU, 1, name, push, NOW_MS, is_signed=False)], now_ms=NOW_MS
+                connection, [Received((LIZHOU, 1), name, push, NOW_MS, is_signed=False)], now_ms=NOW_MS
             )
         assert answer.stored == 10  # type: ignore[union-attr]
         if tamper:
