@@ -64,12 +64,6 @@ STATION = (
         '{"unreadable": last - first + 1}',
         '{"unreadable": last - first}',
     ),
-    Mutant(
-        "what is disputed is forgotten with time",
-        "agent.eviction:forget_stored",
-        "0 if stream.held else upto.get(stream.no, 0)",
-        "upto.get(stream.no, 0)",
-    ),
     Mutant("never freed", "agent.spool:Spool.tidy", "if self._centre_ms is not None:", "if False:"),
     Mutant(
         "freed before the ack",
