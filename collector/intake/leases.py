@@ -71,7 +71,7 @@ class Holder:
     """Where a station stands. `past`: the last monotonic ms heard in each earlier boot.
 
     `lease` is the newest that was given, None: whatever is shown is taken, as after enrolment or a person's decision.
-    `before` is what was shown for it: the newest that has been shown.
+    `before` is what was shown for it: the newest that has been shown; after a decision the last one that was given.
     """
 
     boot: str
@@ -99,7 +99,7 @@ class Holder:
             self.past[self.boot] = self.mono_ms
         self.boot, self.mono_ms = boot, mono_ms
         seen = read_lease(shown)
-        number = max(read_lease(self.lease or b"").number, seen.number) + 1
+        number = max(read_lease(self.lease or self.before).number, seen.number) + 1
         self.before, self.lease = shown, seen.child(number).pack(entropy)
         return self.lease
 

@@ -2,9 +2,9 @@
 
 `station_states` carries no index on its heartbeat columns, so that PostgreSQL keeps its updates HOT; overdue
 stations are found by a scan. Its `spool_last` counts in `spool_stream`, the stream the station writes to.
-`lease` is the newest one given, `lease_before` the newest one shown; null: whatever is shown is taken. `held_ms`: two
-machines have shown themselves as this station, and nothing is taken until a person decides. The `mono_ms` of a boot
-is the last one heard, up to date once another boot has followed.
+`lease` is the newest one given, `lease_before` the newest one shown; `lease` null: whatever is shown is taken, and
+`lease_before` is the last one given. `held_ms`: two machines have shown themselves as this station, and nothing is
+taken until a person decides. The `mono_ms` of a boot is the last one heard, up to date once another boot has followed.
 A key is to be rotated after `rotate_ms`; `revoked_ms` may lie ahead, while its successor is new.
 """
 

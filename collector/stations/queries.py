@@ -250,8 +250,9 @@ async def order_rotation(connection: AsyncConnection, district_id: int, station_
 
 
 async def reset_leases(connection: AsyncConnection, district_id: int, station_id: int) -> None:
-    """Take whatever lease the station shows next, and hold it aside no longer."""
-    fresh = {"lease": None, "lease_before": None, "held_ms": None}
+    """Take whatever lease the station shows next, and hold it aside no longer. Leases count on from the last one."""
+    last = func.coalesce(station_states.c.lease, station_states.c.lease_before)
+    fresh = {"lease": None, "lease_before": last, "held_ms": None}
     await connection.execute(update(station_states).where(*_own(station_states, district_id, station_id)).values(fresh))
 
 

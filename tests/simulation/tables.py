@@ -28,7 +28,9 @@ class Tables:
         """After an enrolment: nobody is held aside, and whatever lease is shown next is taken."""
         self.held.pop(station, None)
         if station in self.states:
-            self.states[station] = self.states[station] | {"lease": None, "lease_before": None}
+            state = self.states[station]
+            last = state.get("lease") or state.get("lease_before")
+            self.states[station] = state | {"lease": None, "lease_before": last}
 
     def copy(self) -> "Tables":
         """A backup. Keys are kept apart, as the office puts them right by hand after a restore."""

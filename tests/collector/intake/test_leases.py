@@ -1,7 +1,7 @@
 """The lease ratchet by itself: one machine never trips it, two always do."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import pytest
@@ -251,11 +251,29 @@ def test_a_lease_we_cannot_have_given_is_not_from_ahead() -> None:
     assert holder.judge(boot="b", mono_ms=1, shown=b"\xff" * 16) is Finding.OVERTAKEN
 
 
+def decide(holder: Holder) -> Holder:
+    """What a person's decision leaves of it."""
+    return replace(holder, lease=None, before=holder.lease or b"", held=False)
+
+
 def test_after_a_decision_whatever_is_shown_goes_on() -> None:
     machine, holder = Machine("a", dice(1)), nothing_known()
     for _ in range(3):
         machine.push(holder)
-    decided = Holder(holder.boot, holder.mono_ms, None, b"", held=False, past={})
+    decided = decide(holder)
     stranger = Machine("b", dice(2), lease=b"anything that was kept")
 
     assert stranger.push(decided) is Finding.FRESH
+
+
+def test_after_a_decision_the_copy_that_was_ahead_is_a_copy_and_no_sign_of_an_old_backup() -> None:
+    machine, holder = Machine("a", dice(1)), nothing_known()
+    for _ in range(2):
+        machine.push(holder)
+    copy = machine.copy("b")
+    for _ in range(2):
+        machine.push(holder)
+    decided = decide(holder)
+
+    found = [copy.push(decided), machine.push(decided), copy.push(decided)]
+    assert found == [Finding.FRESH, Finding.FRESH, Finding.FORK]
