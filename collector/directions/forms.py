@@ -17,12 +17,13 @@ Kind = Literal["switch", "number", "text", "words", "lines"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`probe` is empty for what belongs to no sensor."""
+    """`probe` is empty for what belongs to no sensor; None of `choices`: anything may be typed."""
 
     probe: str
     name: str
     label: str
     kind: Kind
+    choices: Mapping[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -30,7 +31,7 @@ class Field:
 
 
 GENERAL = (
-    Field("", "heartbeat_s", msgid("心跳间隔（60 到 3600 秒）"), "number"),
+    Field("", "heartbeat_s", msgid("多久与中心联系一次（60 到 3600 秒）"), "number"),
     Field("", "open_hours", msgid("开放时间（每行一段，如 1-5 08:30-18:00）"), "lines"),
 )
 SENSORS: Mapping[str, str] = {
@@ -44,13 +45,19 @@ SENSORS: Mapping[str, str] = {
     "clock": msgid("时钟"),
     "textfile": msgid("外部程序"),
 }
+SOURCES: Mapping[str, str] = {
+    "satellite": msgid("天网"),
+    "department": msgid("部门下发"),
+    "district": msgid("本区自制"),
+    "disc": msgid("光盘"),
+}
 _ON = msgid("是否启用")
 FIELDS = (
     *(Field(probe, "enabled", _ON, "switch") for probe in SENSORS),
     Field("courseware", "settle_s", msgid("文件不再变化多久才算收完（秒）"), "number"),
-    Field("courseware", "budget_mib", msgid("每次最多读取（MiB）"), "number"),
+    Field("courseware", "budget_mib", msgid("每次最多读取（兆字节）"), "number"),
     Field("courseware", "max_entries", msgid("最多查看的文件数"), "number"),
-    Field("courseware", "source", msgid("来源（satellite、department、district、disc）"), "text"),
+    Field("courseware", "source", msgid("课件来源"), "text", SOURCES),
     Field("courseware", "suffixes", msgid("课件后缀（空格分开）"), "words"),
     Field("projector", "host", msgid("网络地址"), "text"),
     Field("projector", "port", msgid("端口"), "number"),

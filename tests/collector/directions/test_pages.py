@@ -1,7 +1,7 @@
 """The pages for settings and commands, as people with different rights use them. Both databases."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from starlette.testclient import TestClient
@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from collector.db.engine import Connection
 from collector.directions import forms, queries, service
 from shared.wire.directions import Verb, directable
-from shared.wire.kinds import CommandAnswered
+from shared.wire.kinds import CommandAnswered, Source
 from tests.clocks import ManualClock
 from tests.office import Office, csrf_of, hear, open_office, write
 
@@ -58,6 +58,14 @@ def test_settings_are_saved_shown_with_their_version_and_fetched(office: Office)
     assert 'name="heartbeat_s" value="600"' in shown
     told = write(office.url, lambda link: service.get_settings(link, office.district.district_id, 1))
     assert told.settings == {"heartbeat_s": 600, "probes": {"courseware": {"settle_s": 120}}}
+
+
+def test_what_has_a_few_values_only_is_chosen_in_words(office: Office) -> None:
+    with office.signed_in("主任") as browser:
+        post(browser, f"{PAGE}/settings", **{"courseware.source": "disc"})
+        shown = browser.get(PAGE).text
+    assert '<option value="disc" selected>光盘</option>' in shown
+    assert {*forms.SOURCES, "unknown"} == set(get_args(Source))
 
 
 def test_settings_for_the_whole_district_reach_every_station(office: Office) -> None:
