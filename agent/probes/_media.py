@@ -1,7 +1,7 @@
 """Tells a whole media file from one that a bad reception cut or holed, without decoding it.
 
 MP4, ASF and AVI say in their heads how long they are; a transport stream numbers its packets. Damage in the middle of
-the picture data is beyond this: only a hash from the sender finds it.
+the picture data is beyond this: only a hash from the sender finds it (`_manifest`).
 """
 
 import os
@@ -10,7 +10,7 @@ import zipfile
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-TRUNCATED, LOST_PACKETS, UNREADABLE = "truncated", "lost_packets", "unreadable"
+TRUNCATED, LOST_PACKETS, UNREADABLE, ALTERED = "truncated", "lost_packets", "unreadable", "altered"
 PACKET = 188
 _SYNC = 0x47
 _NULL_PID = 0x1FFF

@@ -18,6 +18,7 @@ from agent.probes._hashing import FileChangedError, Job, Outcome
 from agent.probes._inventory import SCAN, Entry, Known, Mark, Status, memo_key, path_of, read_entries, read_mark
 from agent.probes._ledger import Ledger
 from agent.probes._length import ask_length
+from agent.probes._manifest import Manifests
 from agent.probes.base import Probe, ProbeSettings, Reading, Surroundings
 from shared.clock import Instant
 from shared.wire.kinds import Source
@@ -74,7 +75,10 @@ class Telling:
 
 @dataclass(slots=True)
 class CoursewareSensor:
-    """Keeps in memory only what may be lost: files still settling and the file being read."""
+    """Keeps in memory only what may be lost: files still settling, the file being read, what senders promise.
+
+    `doubted`: files taken in already of which a sender has told another sum since; they are read again.
+    """
 
     settings: CoursewareSettings
     surroundings: Surroundings
@@ -83,6 +87,8 @@ class CoursewareSensor:
     known: Known | None = None
     again: bool = False
     telling: Telling | None = None
+    manifests: Manifests = field(default_factory=Manifests)
+    doubted: set[bytes] = field(default_factory=set)
 
     def retell(self) -> None:
         """Tell every whole file again, from the next look on. For any thread."""
@@ -101,6 +107,7 @@ class CoursewareSensor:
             tree.blind += [path_of(key).removeprefix(root + b"/") for key in mark.list_away(_mounts_of(root, tree))]
         ledger = Ledger(root, self.settings.source, _mark_for(root, tree, mark), entries)
         files = self._choose(root, tree)
+        self._follow_manifests(ledger, tree, files)
         if mark is None or mark.root != ledger.mark.root:
             ledger.note_present(files)
         _note_gone(ledger, tree, files)
@@ -134,12 +141,24 @@ class CoursewareSensor:
             if path.lower().endswith(suffixes) and path[path.rfind(b"/") + 1] not in _HIDDEN
         }
 
+    def _follow_manifests(self, ledger: Ledger, tree: _tree.Tree, files: Mapping[bytes, _tree.Version]) -> None:
+        changed = self.manifests.follow(ledger.root, tree.files)
+        self.doubted = {path for path in self.doubted | changed if path in files and self._is_doubtful(ledger, path)}
+
+    def _is_doubtful(self, ledger: Ledger, path: bytes) -> bool:
+        """Whether the sum now told may turn what was made of this file."""
+        entry = ledger.entries.get(path)
+        if entry is None or entry.status is Status.REJECTED:
+            return entry is not None
+        return entry.sha256 is not None and self.manifests.sums.get(path, entry.sha256) != entry.sha256
+
     def _settle(self, ledger: Ledger, files: Mapping[bytes, _tree.Version], now: Instant) -> None:
         """Bring the waiting list up to date: new and changed files on it, known and vanished ones off."""
         waiting: dict[bytes, Seen] = {}
         for path, version in files.items():
             entry = ledger.entries.get(path)
-            if entry is not None and entry.version == version and entry.status not in _OPEN:
+            is_same = entry is not None and entry.version == version and entry.status not in _OPEN
+            if is_same and path not in self.doubted:
                 continue
             seen = self.settling.get(path)
             same = seen is not None and seen.version == version
@@ -169,11 +188,13 @@ class CoursewareSensor:
                 outcome = replace(outcome, duration_s=self._ask_length(job))
                 budget -= _ASKED_BYTES
             if outcome is not None and not outcome.hole:
+                outcome = self._compare(path, outcome)
                 if self.telling is not None and not ledger.lay_here(path):
                     # Received at a moment that may lie before the telling began.
                     self.telling.left.append(path)
                 ledger.note_read(path, seen.version, outcome, since=seen.since)
                 del self.settling[path]
+                self.doubted.discard(path)
         return self.job is None
 
     def _budget(self) -> int:
@@ -197,6 +218,14 @@ class CoursewareSensor:
                 return None
             finding = _media.Finding(_media.UNREADABLE, os.strerror(error.errno or 0))
             return Outcome(finding=finding, again=True)
+
+    def _compare(self, path: bytes, outcome: Outcome) -> Outcome:
+        """Hold what was read against what its sender promised."""
+        promised = self.manifests.sums.get(path, outcome.sha256)
+        if outcome.finding is not None or promised == outcome.sha256:
+            return outcome
+        finding = _media.Finding(_media.ALTERED, f"SHA-256 {outcome.sha256}, the sender tells {promised}")
+        return replace(outcome, finding=finding)
 
     def _tell_again(self, ledger: Ledger, now: Instant, *, is_read: bool) -> None:
         """As many as a look may tell, the next looks go on; at last that those were all.

@@ -43,7 +43,7 @@ class CoursewareListed(Data):
 
 
 class CoursewareRejected(Data):
-    """A file that is complete by its rest but broken. `reason`: truncated, lost_packets or unreadable."""
+    """A file that is complete by its rest but broken. `reason`: truncated, lost_packets, unreadable or altered."""
 
     name: str
     size: Count
