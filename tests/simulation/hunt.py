@@ -7,7 +7,6 @@ import argparse
 import os
 import signal
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -35,12 +34,12 @@ class _HangsError(BaseException):
     pass
 
 
-def hunt(mutant: Mutant, seeds: Iterable[int]) -> Catch:
-    """Run seeds with this mutant planted, until one breaks."""
+def hunt(mutant: Mutant, seeds: int) -> Catch:
+    """Run so many seeds with this mutant planted, until one breaks."""
     tried = 0
     try:
         with planted(mutant):
-            for seed in seeds:
+            for seed in range(mutant.first, mutant.first + seeds):
                 tried += 1
                 verdict = _run_limited(seed)
                 if verdict.broken:
@@ -75,7 +74,7 @@ def main() -> int:
     began = time.monotonic()
     with get_context("fork").Pool(len(os.sched_getaffinity(0)), maxtasksperchild=1) as pool:
         catches = []
-        for catch in pool.imap_unordered(partial(hunt, seeds=range(1, asked.seeds + 1)), chosen):
+        for catch in pool.imap_unordered(partial(hunt, seeds=asked.seeds), chosen):
             catches.append(catch)
             found = f"caught at seed {catch.seed}" if catch.seed else f"NOT CAUGHT in {catch.tried} seeds"
             print(f"{catch.mutant.name}: {found}: {catch.why[:110]}", flush=True)

@@ -193,6 +193,7 @@ CENTRE = (
         "collector.intake.admission:last_told",
         "for line in reversed(lines):",
         "for line in lines[-1:]:",
+        first=178,
     ),
     Mutant(
         "a gap that reaches below what is stored is stored whole",
