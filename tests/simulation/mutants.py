@@ -249,6 +249,7 @@ CENTRE = (
         "collector.intake.service:_admit",
         "if holder.held:",
         "if False:",
+        first=132,
     ),
     Mutant(
         "a revoked key is admitted",
@@ -261,6 +262,7 @@ CENTRE = (
         "collector.intake.service:_admit",
         "if finding is Finding.FORK and not received.carried:",
         "if False:",
+        first=132,
     ),
     Mutant(
         "a copy that was overtaken is never tried",
