@@ -262,7 +262,6 @@ CENTRE = (
         "collector.intake.service:_admit",
         "if finding is Finding.FORK and not received.carried:",
         "if False:",
-        first=132,
     ),
     Mutant(
         "a copy that was overtaken is never tried",
