@@ -24,7 +24,7 @@ from agent.app import Agent, build
 from agent.enrolment import enrol
 from agent.errors import LinkError
 from agent.identity import load_identity
-from agent.probes.base import Fact, Probe, ProbeSettings, Reading
+from agent.probes.base import Fact, Probe, ProbeSettings
 from agent.runner import InlineLook
 from agent.settings import AgentSettings
 from agent.transport import Response
@@ -41,6 +41,7 @@ from shared.clock import Instant
 from shared.signing import PROOF_HEADER
 from tests.clocks import ManualClock
 from tests.districts import LIZHOU, plant_district
+from tests.scenarios.harness import Scripted
 
 CODE = "7K4M-9QXT-2HD3"
 CENTRE_KEY = SigningKey(b"centre of the old conversations.")
@@ -104,26 +105,13 @@ class Notebook:
 
 
 @dataclass(slots=True)
-class _Told:
-    """A sensor that sees what the story says."""
-
-    state: dict[str, Any]
-    facts: list[Fact] = field(default_factory=list)
-
-    def read(self, now: Instant) -> Reading:
-        del now
-        facts, self.facts = self.facts, []
-        return Reading(self.state, facts)
-
-
-@dataclass(slots=True)
 class Story:
     """A day of one station: films come and are shown, the lamp fails, the line is cut, the PC is started anew."""
 
     book: Notebook
     clock: ManualClock
     folder: Path
-    sensors: dict[str, _Told]
+    sensors: dict[str, Scripted]
     booted_ms: int = 0
     boot: str = "a1" * 16
 
@@ -147,7 +135,7 @@ class Story:
         self.sensors["courseware"].facts.append(Fact(kind, data, at=self.now()))
 
 
-def _probe(sensor: _Told) -> Probe:
+def _probe(sensor: Scripted) -> Probe:
     return Probe(settings=ProbeSettings, every_s=30, limit_s=5, make=lambda *_: sensor, sample={})
 
 
@@ -187,8 +175,8 @@ def main(file: Path) -> None:
         with open_centre(url, folder, clock) as client:
             book = Notebook(client, clock, began_ms)
             enrol(CODE, centre="http://centre.test", transport=book, state_dir=folder / "station")
-            sensors = {"courseware": _Told({"files": 1, "readable": True, "corrupt": []})}
-            sensors["projector"] = _Told({"reachable": True, "power": "off", "lamp_hours": 1480})
+            sensors = {"courseware": Scripted({"files": 1, "readable": True, "corrupt": []})}
+            sensors["projector"] = Scripted({"reachable": True, "power": "off", "lamp_hours": 1480})
             live(Story(book, clock, folder / "station", sensors))
     head = {"agent": VERSION, "began_ms": began_ms}
     file.write_text("".join(json.dumps(line) + "\n" for line in [head, *book.lines]), "ascii")

@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from collector.db.engine import Database
 from collector.intake.models import events
 from shared.clock import read_boot_id, wall_ms
 from tests.clocks import ManualClock
+from tests.devices.processes import wait_until
 from tests.secure import SecureCentre, secure_centre
 
 pytestmark = pytest.mark.timeout(180)
@@ -41,13 +40,6 @@ def kinds_stored(centre: SecureCentre) -> list[str]:
     return asyncio.run(load())
 
 
-def wait_until(reached: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + 90
-    while not reached():
-        assert time.monotonic() < until, f"{what} did not happen"
-        time.sleep(0.2)
-
-
 def test_without_systemd_it_starts_records_pushes_and_ends_cleanly_when_told(tmp_path: Path, sqlite_url: str) -> None:
     films = tmp_path / "films"
     films.mkdir()
@@ -60,9 +52,8 @@ def test_without_systemd_it_starts_records_pushes_and_ends_cleanly_when_told(tmp
         subprocess.run(enrol, check=True, capture_output=True, timeout=60, env=bare_environment())
         process = subprocess.Popen(agent_command(tmp_path, "run"), stderr=subprocess.DEVNULL, env=bare_environment())
         try:
-            wait_until(
-                lambda: {"stream.opened", "host.booted"} <= set(kinds_stored(centre)), "the push of the first boot"
-            )
+            first = {"stream.opened", "host.booted"}
+            wait_until(lambda: first <= set(kinds_stored(centre)), "the push of the first boot", within_s=90)
             process.send_signal(signal.SIGTERM)
             ended = process.wait(60)
         finally:
