@@ -1,5 +1,6 @@
 """Drives real players without screen and sound card, and waits for them with a limit."""
 
+import fcntl
 import json
 import os
 import pwd
@@ -41,6 +42,14 @@ def open_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def only_vlc() -> Iterator[None]:
+    """No other test runs VLC meanwhile: the sensor that reads its log can only ask whether any VLC is there."""
+    with (Path(tempfile.gettempdir()) / "yuanjiao-tests-vlc.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class Mpv:

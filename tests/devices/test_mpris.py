@@ -10,7 +10,7 @@ import pytest
 from agent.probes._journal import parse
 from tests import media
 from tests.devices.desktop import Desktop, open_desktop
-from tests.devices.players import SCRIPT, _as_plain_user, open_folder
+from tests.devices.players import SCRIPT, _as_plain_user, only_vlc, open_folder
 from tests.devices.processes import running
 
 pytestmark = pytest.mark.device
@@ -59,7 +59,7 @@ def test_a_film_in_vlc_is_told_and_counted_once(desktop: Desktop) -> None:
     path = put(desktop, 7)
     options = ["-I", "dummy", "-V", "vdummy", "-A", "dummy", "--no-media-library", "--play-and-exit"]
     command = [*_as_plain_user(), "vlc", *options, str(path)]
-    with running(command, environment=desktop.environment, log=desktop.folder / "vlc.log"):
+    with only_vlc(), running(command, environment=desktop.environment, log=desktop.folder / "vlc.log"):
         desktop.wait_for('"ev":"exit"')
     desktop.look()
     (ended,) = desktop.rig.told("playback.ended")

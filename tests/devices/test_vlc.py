@@ -11,7 +11,7 @@ from agent.probes.playback import PlaybackSensor, PlaybackSettings
 from shared.clock import SystemClock
 from tests import media
 from tests.agent.probes.rig import Rig
-from tests.devices.players import Vlc, open_folder, running, wait_until
+from tests.devices.players import Vlc, only_vlc, open_folder, running, wait_until
 
 pytestmark = pytest.mark.device
 NAME = "乡村振兴 <script>第3讲=100%.mp4"
@@ -47,7 +47,7 @@ class Desk:
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    with open_folder() as folder:
+    with only_vlc(), open_folder() as folder:
         yield Desk(folder)
 
 
