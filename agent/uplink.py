@@ -61,6 +61,8 @@ class Uplink:
     heed: Callable[[Answer, Instant], None] = lambda _answer, _now: None
     """What else is done with an answer that is surely the centre's: settings and commands (`agent/directions.py`)."""
     keeping: Keeping = field(default_factory=Keeping)
+    version: str = VERSION
+    """The version of the agent, as a heartbeat says it."""
     _prover: Prover = field(default_factory=Prover)
     _packer: Packer = field(default_factory=Packer)
     _heartbeat_due_ms: int = 0
@@ -122,7 +124,7 @@ class Uplink:
             wall=now.wall_ms,
             mono=now.mono_ms,
             boot=now.boot,
-            agent=VERSION,
+            agent=self.version,
             spool=SpoolReport(
                 last=depth.last, waiting=depth.waiting, bytes=depth.bytes, full=self.full(), stream=self.spool.stream
             ),

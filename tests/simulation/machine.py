@@ -8,7 +8,6 @@ from random import Random
 
 from nacl.signing import SigningKey
 
-from agent import uplink as uplink_module
 from agent.errors import SpoolError
 from agent.identity import Identity, Keeping
 from agent.probes.base import ProbeSettings
@@ -92,7 +91,7 @@ class Machine:
 
     def _push(self, true_ms: int) -> None:
         if self.uplink is not None:
-            setattr(uplink_module, "VERSION", f"0.{self.version}")  # noqa: B010 - the module does not export it
+            self.uplink.version = f"0.{self.version}"
             self.uplink.tick(self.clock.at(true_ms))
 
     def tidy(self, true_ms: int) -> None:
