@@ -136,7 +136,13 @@ class Watched:
         return bool(snapshot.path) and snapshot.status in {"Playing", "Paused"}
 
     def _is_other(self, new: Snapshot) -> bool:
-        return (new.path, new.track) != (self.seen.path, self.seen.track)
+        """Whether another film runs now, or the same file from a second place of the playlist.
+
+        Another track alone proves nothing: mpv names tracks by their place in the playlist, which moves when films are
+        put before it, and has another name for the first film while it starts. Only a second showing begins anew.
+        """
+        began_anew = (new.position_s or 0.0) < (self.seen.position_s or 0.0)
+        return new.path != self.seen.path or (new.track != self.seen.track and began_anew)
 
     def _go_on(self, new: Snapshot, now: Instant, *, sought: bool, opened: bool) -> list[Line]:
         if new.position_s is None:

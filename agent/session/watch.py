@@ -34,8 +34,15 @@ _MATCHES = (
 )
 
 
+_GONE = ("org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner")
+
+
 class NoAnswerError(Exception):
     """The bus or a player did not answer, or answered with an error."""
+
+
+class GoneError(NoAnswerError):
+    """The bus knows nobody of this name."""
 
 
 @dataclass(slots=True)
@@ -75,7 +82,7 @@ class Watch:
             return
         if message.sender == _BUS:
             name, old, new = message.body if message.member == "NameOwnerChanged" else ("", "", "")
-            if old in self.players and not new:
+            if old and not new:
                 self._lose(old)
             elif new:
                 self._do(self._adopt(name))
@@ -122,7 +129,9 @@ class Watch:
             await self._look(owner)
 
     def _lose(self, owner: str) -> None:
-        watched = self.players.pop(owner)
+        watched = self.players.pop(owner, None)
+        if watched is None:
+            return
         log.info("player.left player=%s pid=%s", watched.player, watched.pid)
         for line in watched.lose(self.clock.now()):
             self.tell(line)
@@ -134,13 +143,19 @@ class Watch:
             await asyncio.gather(*map(self._look, due))
 
     async def _look(self, owner: str, *, sought: bool = False) -> None:
-        with contextlib.suppress(NoAnswerError):
+        try:
             answer = await self._ask(owner, _PLAYER_PATH, f"{_BUS}.Properties", "GetAll", _PLAYER)
-            watched = self.players.get(owner)
-            if watched is None or not isinstance(answer[0], dict):
-                return
-            for line in watched.see(read_snapshot(answer[0]), self.clock.now(), sought=sought):
-                self.tell(line)
+        except GoneError:
+            # It left while it was being adopted: the signal came before anybody knew whose it was.
+            self._lose(owner)
+            return
+        except NoAnswerError:
+            return
+        watched = self.players.get(owner)
+        if watched is None or not isinstance(answer[0], dict):
+            return
+        for line in watched.see(read_snapshot(answer[0]), self.clock.now(), sought=sought):
+            self.tell(line)
 
     async def _ask_bus(self, member: str, *arguments: str) -> Sequence[Any]:
         return await self._ask(_BUS, "/org/freedesktop/DBus", _BUS, member, *arguments)
@@ -162,5 +177,5 @@ class Watch:
         except (TimeoutError, OSError, EOFError) as error:
             raise NoAnswerError(member) from error
         if answer is None or answer.message_type is MessageType.ERROR:
-            raise NoAnswerError(member)
+            raise GoneError(member) if answer is not None and answer.error_name in _GONE else NoAnswerError(member)
         return [unpack_variants(each) for each in answer.body] or [None]

@@ -78,13 +78,18 @@ def test_our_scripts_journal_wins_where_both_saw_the_same_playing(desktop: Deskt
     assert desktop.lines() == ""
 
 
-def test_a_playlist_makes_a_playing_of_each_film(desktop: Desktop) -> None:
-    with mpv(desktop, put(desktop, 3, "a.mp4"), put(desktop, 3, "b.mp4")):
+def test_a_playlist_makes_a_playing_of_each_film_also_of_one_that_comes_twice(desktop: Desktop) -> None:
+    second = put(desktop, 2, "b.mp4")
+    with mpv(desktop, put(desktop, 2, "a.mp4"), second, second):
         desktop.wait_for('"ev":"exit"')
     desktop.look()
     told = desktop.rig.told("playback.ended")
-    assert [(each["name"], each["reason"]) for each in told] == [("a.mp4", "completed"), ("b.mp4", "completed")]
-    assert len({each["playback"] for each in told}) == 2
+    assert [(each["name"], each["reason"]) for each in told] == [
+        ("a.mp4", "completed"),
+        ("b.mp4", "completed"),
+        ("b.mp4", "completed"),
+    ]
+    assert len({each["playback"] for each in told}) == 3
 
 
 def test_a_player_that_is_killed_ends_where_it_was_last_seen(desktop: Desktop) -> None:
