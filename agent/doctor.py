@@ -3,12 +3,13 @@
 It judges states and looks at nothing itself. None means that the question does not arise or could not be answered.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from agent.room import Limits, Space, above_floor
 from agent.upgrade.pointer import Pointer
 from shared.wire.states import AudioState, ClockState, CoursewareState, HostState, ProjectorState
 
@@ -44,12 +45,17 @@ class Finding:
 
 
 def examine(
-    states: Mapping[str, Mapping[str, Any] | None], *, wall_ms: int, network: Network, has_key: bool
+    states: Mapping[str, Mapping[str, Any] | None],
+    *,
+    wall_ms: int,
+    network: Network,
+    has_key: bool,
+    hanging: Collection[str] = (),
 ) -> list[Finding]:
     """Findings in the order in which a person should work through them.
 
-    `states` maps sensor names to the newest state as it goes on the wire, None or missing where a sensor saw nothing.
-    `wall_ms` is the PC's own time, epoch milliseconds.
+    `states` maps sensor names to the newest state as it goes on the wire, None or missing where a sensor saw nothing;
+    `hanging` names those that did not come to an end. `wall_ms` is the PC's own time, epoch milliseconds.
     """
     clock = ClockState.model_validate(states.get("clock") or {})
     host = HostState.model_validate(states.get("host") or {})
@@ -58,7 +64,7 @@ def examine(
         _judge_network(network),
         _judge_clock(clock, wall_ms),
         _judge_disk(host),
-        _judge_directory(states.get("courseware")),
+        _judge_directory(states.get("courseware"), hangs="courseware" in hanging),
         _judge_projector(states.get("projector")),
         _judge_sound(states.get("audio")),
     ]
@@ -79,6 +85,19 @@ def judge_helper(socket: Path, status: Path) -> Finding:
             advice="请注销后重新登录桌面；仍不行请在桌面终端运行 systemctl --user restart yuanjiao-session。",
         )
     return Finding(ok=True, text="桌面会话助手正常")
+
+
+def judge_room(space: Space | None) -> Finding:
+    """Whether the agent can still record, by the disk it records on; None where that disk cannot be asked."""
+    if space is None:
+        return Finding(ok=None, text="还不知道存放记录的硬盘有没有空间")
+    if above_floor(Limits(), space) <= 0:
+        return Finding(
+            ok=False,
+            text=f"存放记录的硬盘满了，只剩 {space.free / _GIB:.1f} GB，新的记录可能写不进去",
+            advice="请删除不用的文件，清空回收站；腾出空间后会自动恢复，已有的记录没有丢失。",
+        )
+    return Finding(ok=True, text="存放记录的硬盘有空间")
 
 
 def judge_version(pointer: Pointer, running: str) -> Finding:
@@ -174,7 +193,13 @@ def _judge_disk(host: HostState) -> Finding:
     return Finding(ok=True, text=free)
 
 
-def _judge_directory(state: Mapping[str, Any] | None) -> Finding:
+def _judge_directory(state: Mapping[str, Any] | None, *, hangs: bool) -> Finding:
+    if hangs:
+        return Finding(
+            ok=False,
+            text="下载目录一直没有应答",
+            advice="目录在网络共享或移动硬盘上的，请检查那台电脑、网线或硬盘；重新接好仍不行，请重启本机。",
+        )
     if state is None:
         return Finding(ok=None, text="没有设置下载目录")
     courseware = CoursewareState.model_validate(state)

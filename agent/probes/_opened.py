@@ -11,7 +11,9 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
+from agent.probes._patience import Patience
 from shared.clock import Instant
 
 _OPEN, _CLOSE_WRITE, _CLOSE_NOWRITE = 0x20, 0x08, 0x10
@@ -32,9 +34,13 @@ Span = tuple[int, int]
 
 @dataclass(slots=True)
 class Opened:
-    """`since_ms` from when on nothing was missed; None as long as nothing is watched."""
+    """`since_ms` from when on nothing was missed; None as long as nothing is watched.
+
+    `patience` is for the folders: they may lie on a share that answers no more.
+    """
 
     root: bytes
+    patience: Patience = field(default_factory=Patience)
     since_ms: int | None = None
     _file: int = -1
     _folders: dict[int, bytes] = field(default_factory=dict)
@@ -48,7 +54,7 @@ class Opened:
         if self._file < 0:
             return
         if self._looked_ms is None or now.mono_ms - self._looked_ms >= _FOLDERS_AGAIN_MS:
-            self._watch(now)
+            self.patience.ask(partial(self._watch, now))
         for folder, mask, name in _read(self._file):
             self._take(folder, mask, name, now)
         fresh = sorted(self._spans.items(), key=lambda item: item[1][1])[-_MAX_SPANS:]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,6 +11,7 @@ from agent.probes import _playing
 from agent.probes._evidence import Outside, outside_of
 from agent.probes._journal import Line, decode_path
 from agent.probes._opened import Opened
+from agent.probes._patience import Patience
 from agent.probes._playing import Playing
 from agent.probes.base import Fact, Surroundings
 from shared.clock import Instant
@@ -48,6 +50,8 @@ class Teller:
     now: Instant
     surroundings: Surroundings
     opened: Opened | None = None
+    patience: Patience = field(default_factory=Patience)
+    """For the films: they may lie on a share that answers no more."""
     facts: list[Fact] = field(default_factory=list)
     titles: list[str] = field(default_factory=list)
 
@@ -116,7 +120,10 @@ class Teller:
         if playing.sha256 is not None or not path.startswith(b"/"):
             return playing
         name = os.fsdecode(path)
-        sha256 = self.surroundings.identify(name) or self.surroundings.identify(os.path.realpath(name))
+        sha256 = self.surroundings.identify(name)
+        real = None if sha256 is not None else self.patience.ask(partial(os.path.realpath, name))
+        if real is not None:
+            sha256 = self.surroundings.identify(real)
         return playing if sha256 is None else playing.model_copy(update={"sha256": sha256})
 
     def _corroborate(self, playing: Playing) -> Playing:
@@ -124,7 +131,9 @@ class Teller:
         path = decode_path(playing.path)
         if self.opened is None or not path.startswith(b"/"):
             return playing
-        real = os.path.realpath(path)
+        real = self.patience.ask(partial(os.path.realpath, path))
+        if real is None:
+            return playing
         held = self.opened.was_held(real, playing.begin.mono_ms, playing.last.mono_ms)
         return playing if held is not False else _playing.flag(playing, UNCORROBORATED)
 

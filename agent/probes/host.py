@@ -14,13 +14,15 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import psutil
 
 from agent.probes import _smart, _witness
+from agent.probes._patience import Patience
 from agent.probes._witness import Sign
 from agent.probes.base import Fact, Probe, ProbeSettings, Reading, Surroundings
 from shared.clock import Instant
@@ -61,6 +63,8 @@ class HostSensor:
     owner: str
     turns: int
     written_mono_ms: int | None = None
+    patience: Patience = field(default_factory=Patience)
+    """For the folder of the courseware: it may lie on a share that answers no more."""
     _health: _smart.Health | None = None
     _asked_mono_ms: int | None = None
     _witness_file: Path | None = None
@@ -97,8 +101,9 @@ class HostSensor:
 
     def _ask_witness(self) -> Sign | None:
         """A witness that knows more turns than the memo: then the memo's disk went back in time."""
-        self._witness_file = _witness.place_witness(self.settings.directory, _folder_of(self.settings.pulse))
-        witness = _witness.read_sign(self._witness_file)
+        beside = None if self.settings.pulse is None else self.settings.pulse.parent
+        self._witness_file = self.patience.ask(partial(_witness.place_witness, self.settings.directory, beside))
+        witness = self.patience.ask(partial(_witness.read_sign, self._witness_file))
         is_ours = witness is not None and witness.owner == self.owner and witness.turns > self.turns
         return witness if is_ours else None
 
@@ -107,7 +112,7 @@ class HostSensor:
             self.boot, self.seen_ms, self.written_mono_ms = now.boot, now.wall_ms, now.mono_ms
             self.turns = sign.turns
             if self._witness_file is not None:
-                _witness.write_sign(self._witness_file, sign)
+                self.patience.ask(partial(_witness.write_sign, self._witness_file, sign))
             # A mark of the running boot would call the power cut to come a clean end.
             if mark:
                 with suppress(OSError):
@@ -116,10 +121,11 @@ class HostSensor:
         return settle
 
     def _measure(self, now: Instant) -> HostState:
-        state = _measure(self.settings.directory, uptime_s=now.mono_ms // 1000)
+        state = _measure(uptime_s=now.mono_ms // 1000)
         health = self._ask_health(now) or _smart.Health()
         return state.model_copy(
             update={
+                **(self.patience.ask(partial(_measure_disk, self.settings.directory)) or {}),
                 "disk_passed": health.passed,
                 "disk_reallocated": health.reallocated,
                 "disk_pending": health.pending,
@@ -133,13 +139,9 @@ class HostSensor:
         rested = self._asked_mono_ms is None or now.mono_ms - self._asked_mono_ms >= _SMART_EVERY_MS
         if rested and directory is not None and program is not None:
             self._asked_mono_ms = now.mono_ms
-            disk = _smart.find_disk(directory)
+            disk = self.patience.ask(partial(_smart.find_disk, directory))
             self._health = None if disk is None else _smart.ask(disk, program)
         return self._health
-
-
-def _folder_of(file: Path | None) -> Path | None:
-    return None if file is None else file.parent
 
 
 def read_mark(mark: Path | None, boot: str) -> bool | None:
@@ -160,45 +162,41 @@ def write_mark(mark: Path, boot: str) -> None:
         mark.write_text(boot, "ascii")
 
 
-def _measure(directory: Path | None, *, uptime_s: int) -> HostState:
+def _measure(*, uptime_s: int) -> HostState:
     memory = psutil.virtual_memory()
-    free, total = _measure_disk(directory)
     return HostState(
-        disk_free=_coarse(free),
-        disk_total=total,
         memory_available=_coarse(memory.available),
         memory_total=memory.total,
         temperature_c=_measure_temperature(),
         load_1m=round(os.getloadavg()[0], 1),
         uptime_s=uptime_s,
-        read_only=_find_read_only(directory),
     )
 
 
-def _coarse(size: int | None) -> int | None:
+def _coarse(size: int) -> int:
     """To 16 MiB: what moves below that is noise, and would have to be sent with every heartbeat."""
-    return None if size is None else size // _STEP * _STEP
+    return size // _STEP * _STEP
 
 
-def _measure_disk(directory: Path | None) -> tuple[int | None, int | None]:
-    """Bytes free for an ordinary user, and in all."""
-    try:
-        usage = psutil.disk_usage(str(directory)) if directory else None
-    except OSError:
-        return None, None
-    return (usage.free, usage.total) if usage else (None, None)
-
-
-def _find_read_only(directory: Path | None) -> bool | None:
+def _measure_disk(directory: Path | None) -> dict[str, int | bool | None]:
+    """The fields of the state that tell of the disk: bytes free for an ordinary user and in all, and read-only."""
     try:
         if directory is None:
-            return None
-        device = directory.stat().st_dev
-        if os.statvfs(directory).f_flag & os.ST_RDONLY:
-            return True
-        return is_emergency(_MOUNTS.read_text("utf-8", errors="replace"), device)
+            return {}
+        usage = psutil.disk_usage(str(directory))
+        return {
+            "disk_free": _coarse(usage.free),
+            "disk_total": usage.total,
+            "read_only": _is_read_only(directory),
+        }
     except OSError:
-        return None
+        return {}
+
+
+def _is_read_only(directory: Path) -> bool:
+    if os.statvfs(directory).f_flag & os.ST_RDONLY:
+        return True
+    return is_emergency(_MOUNTS.read_text("utf-8", errors="replace"), directory.stat().st_dev)
 
 
 def is_emergency(mounts: str, device: int) -> bool:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agent.probes import _journal, _logtail, _processes, _twice
 from agent.probes._journal import Line
 from agent.probes._opened import Opened
+from agent.probes._patience import Patience
 from agent.probes._telling import Origin, Teller, Thread
 from agent.probes._twice import Run
 from agent.probes.base import Probe, ProbeSettings, Reading, Surroundings
@@ -80,9 +81,10 @@ class PlaybackSensor:
     is_running: Callable[[str], bool] = _processes.is_running
     quiet: dict[str, tuple[int, int]] = field(default_factory=dict)
     opened: Opened | None = None
+    patience: Patience = field(default_factory=Patience)
 
     def read(self, now: Instant) -> Reading:
-        teller = Teller(now, self.surroundings, self._opened(now))
+        teller = Teller(now, self.surroundings, self._opened(now), self.patience)
         remembered = self.surroundings.recall()
         memo = dict(self._take_logs(remembered, teller))
         sources = {"log"} if memo else set()
@@ -114,7 +116,8 @@ class PlaybackSensor:
 
     def _opened(self, now: Instant) -> Opened | None:
         if self.opened is None and self.settings.films is not None:
-            self.opened = Opened(os.path.realpath(os.fsencode(self.settings.films)))
+            root = self.patience.ask(partial(os.path.realpath, os.fsencode(self.settings.films)))
+            self.opened = None if root is None else Opened(root, self.patience)
         if self.opened is not None:
             self.opened.look(now)
         return self.opened

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.doctor import Finding, Network, examine, judge_helper, judge_version, render
+from agent.doctor import Finding, Network, examine, judge_helper, judge_room, judge_version, render
+from agent.room import Space
 from agent.upgrade.pointer import Pointer
 from tests.clocks import ManualClock
 
@@ -99,6 +100,29 @@ def test_a_clock_in_1970_points_to_the_battery_even_before_the_centre_is_reached
 
 def test_a_quiet_room_is_well_when_nothing_plays() -> None:
     assert complaints(findings("audio", streams=0, sounding=False)) == []
+
+
+def test_a_download_folder_that_never_answers_is_not_called_missing() -> None:
+    states = {**WELL, "courseware": None}
+    found = examine(states, wall_ms=WALL_MS, network=Network.WELL, has_key=True, hanging=["courseware"])
+    assert complaints(found) == ["下载目录一直没有应答"]
+    assert "网络共享" in found[4].advice
+
+
+@pytest.mark.parametrize(
+    ("space", "ok", "text"),
+    [
+        (Space(free=40 * GIB, total=200 * GIB), True, "有空间"),
+        (Space(free=GIB, total=200 * GIB), False, "存放记录的硬盘满了，只剩 1.0 GB"),
+        (Space(free=0, total=200 * GIB), False, "存放记录的硬盘满了，只剩 0.0 GB"),
+        (None, None, "还不知道"),
+    ],
+)
+def test_a_full_disk_below_the_records_is_told(space: Space | None, ok: bool | None, text: str) -> None:
+    found = judge_room(space)
+    assert found.ok is ok
+    assert text in found.text
+    assert ("清空回收站" in found.advice) is (ok is False)
 
 
 def test_every_finding_is_a_line_with_its_sign_and_advice_below() -> None:
