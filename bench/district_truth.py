@@ -29,6 +29,21 @@ class Truth:
             and self._is_there(trouble, ticket)
         ]
 
+    def list_under(self, ticket: Ticket, going_on: Sequence[Trouble]) -> list[Trouble]:
+        """Of what goes on, all that this ticket can be about; the station's own first, then the newest."""
+        under = [each for each in going_on if ticket.rule in each.kind.rules and self._is_there(each, ticket)]
+        return sorted(under, key=lambda each: (each.kind.scope != "station", -each.begin_ms))
+
+    def is_about(self, trouble: Trouble, ticket: Ticket) -> bool:
+        """Whether a ticket tells of just this, and of the place that suffers: no smaller and no larger one."""
+        if ticket.rule not in trouble.kind.rules:
+            return False
+        if ticket.station_id is not None:
+            return (trouble.kind.scope, trouble.place) == ("station", ticket.station_id)
+        if ticket.area_id in self.areas:
+            return (trouble.kind.scope, trouble.place) == ("township", self.areas[ticket.area_id])
+        return trouble.kind.scope == "district"
+
     def list_missed(self, until_ms: float) -> list[Trouble]:
         """What lasted long enough to be found until then, was hidden by nothing larger, and has no ticket."""
         return [

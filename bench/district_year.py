@@ -45,6 +45,7 @@ from collector.tickets import service as decide
 from collector.tickets.ladder import Pace, load_pace
 from collector.tickets.queries import Ticket
 from collector.tickets.routing import Step
+from collector.tickets.words import TicketState
 from shared.months import BEIJING
 from tests.clocks import ManualClock
 
@@ -87,9 +88,11 @@ class Year:
     seen: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     origin: dict[int, Trouble] = field(default_factory=dict)
     false: dict[int, Ticket] = field(default_factory=dict)
+    going_on: list[Trouble] = field(default_factory=list)
     now_ms: int = BEGIN_MS
     looked_ms: int = 0
-    copied: bool = False
+    has_news: bool = False
+    """Whether somebody has brought what the books of usage do not know yet."""
 
     async def live(self, days: int) -> None:
         end_ms = BEGIN_MS + days * DAY_MS
@@ -108,11 +111,11 @@ class Year:
             self._heal()
             await self._pass_day()
             await self.fleet.beat(self.now_ms)
-            if self.copied:
+            if self.has_news:
                 await jobs.fold_usage(self.centre)
-            if self.copied or self.now_ms >= self.looked_ms + HOUR_MS:
+            if self.has_news or self.now_ms >= self.looked_ms + HOUR_MS:
                 await jobs.look_back(self.centre)
-                self.looked_ms, self.copied = self.now_ms, False
+                self.looked_ms, self.has_news = self.now_ms, False
             await jobs.judge_district(self.centre, LIZHOU, BEGIN_MS - DAY_MS, self.channels)
             await jobs.pump_alerts(self.centre, self.channels)
             await self._look()
@@ -145,6 +148,7 @@ class Year:
                 each.end_film(day + 1, self.now_ms)
 
     def _strike(self, trouble: Trouble) -> None:
+        self.going_on.append(trouble)
         for machine in self._machines_at(trouble.place, trouble.kind.scope):
             machine.suffers(trouble)
         if trouble.end_ms < float("inf"):
@@ -159,11 +163,18 @@ class Year:
         return [each for each in machines if each.station_id == place]
 
     def _heal(self) -> None:
+        """End what is over. A station whose line was cut brings what it has recorded meanwhile: that is booked at once.
+
+        A real centre books every few seconds. (Until November 2026 this one then waited up to three days, and called
+        films missing that had come.)
+        """
+        self.going_on = [each for each in self.going_on if each.is_on(self.now_ms)]
         for machine in self.fleet.machines.values():
             left = [each for each in machine.troubles if each.is_on(self.now_ms)]
             if len(left) < len(machine.troubles):
                 off_since_ms = min((each.begin_ms for each in machine.troubles if each.kind.name in OFF), default=0)
                 machine.troubles, machine.changed = left, True
+                self.has_news |= bool(machine.lines) and not machine.is_silent
                 if off_since_ms and not machine.is_off:
                     machine.starts_again(self.now_ms, off_since_ms=off_since_ms)
 
@@ -173,19 +184,42 @@ class Year:
             present = await tickets.list_open(connection, LIZHOU)
             findings = await faults.list_findings(connection, LIZHOU)
         for ticket in present.values():
-            mark = (ticket.opened_ms, ticket.step, ticket.assignee_id or 0)
-            if self.seen.get(ticket.ticket_id) == mark:
-                continue
-            self.seen[ticket.ticket_id] = mark
-            causes = self.truth.find_causes(ticket, self.now_ms)
-            for each in causes:
-                each.found = True
-            if causes:
-                self.origin[ticket.ticket_id] = causes[0]
-            elif ticket.ticket_id not in self.origin:
-                self.false.setdefault(ticket.ticket_id, ticket)
-            self._plan(ticket, self.origin.get(ticket.ticket_id))
+            is_new = self._recognize(ticket)
+            cause = self._name_cause(ticket)
+            if is_new or cause is not self.origin.get(ticket.ticket_id):
+                if cause is not None:
+                    self.origin[ticket.ticket_id] = cause
+                self._plan(ticket, cause)
         self.rounds.expect(findings.values(), present.values(), self.now_ms)
+
+    def _recognize(self, ticket: Ticket) -> bool:
+        """Whether a ticket is new, open again or in new hands. What it is about is found; without cause it is false."""
+        mark = (ticket.since_ms, ticket.step, ticket.assignee_id or 0)
+        if self.seen.get(ticket.ticket_id) == mark:
+            return False
+        self.seen[ticket.ticket_id] = mark
+        causes = self.truth.find_causes(ticket, self.now_ms)
+        for each in causes:
+            each.found |= self.truth.is_about(each, ticket)
+        if causes and self.origin.get(ticket.ticket_id) not in causes:
+            self.origin[ticket.ticket_id] = causes[0]
+        elif ticket.ticket_id not in self.origin:
+            self.false.setdefault(ticket.ticket_id, ticket)
+        return True
+
+    def _name_cause(self, ticket: Ticket) -> Trouble | None:
+        """What its person works on: as long as that lasts, the same; then what else goes on under this ticket.
+
+        A trouble that begins where an open ticket already stands for one like it is found by that ticket: a line that
+        is cut during a power cut opens no second one.
+        """
+        before = self.origin.get(ticket.ticket_id)
+        if ticket.state is TicketState.VERIFYING:
+            return before
+        under = self.truth.list_under(ticket, self.going_on)
+        for each in under:
+            each.found |= self.truth.is_about(each, ticket)
+        return before if before in under or not under else under[0]
 
     def _plan(self, ticket: Ticket, cause: Trouble | None) -> None:
         person = self.staff.get(ticket.assignee_id or 0)
@@ -230,7 +264,7 @@ class Year:
                     await self._acknowledge(connection, ticket, person_id, until_ms)
                 elif ticket.rule == LACKING:
                     self.fleet.machines[ticket.station_id or 0].catches_up(self.now_ms)
-                    self.copied = True
+                    self.has_news = True
                     self.rounds.at(self.now_ms + ROUND_MS)
                 elif (cause := self.origin.get(ticket_id)) is not None:
                     cause.end_ms = min(cause.end_ms, self.now_ms)

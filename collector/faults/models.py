@@ -11,7 +11,7 @@ station, looked up now and then, for rules that judge weeks (`collector.faults.r
 does so every `every_days`.
 """
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, Uuid
 
 from collector.db.types import Json, at, district, metadata, number, to_station
 
@@ -85,5 +85,6 @@ pasts = Table(
     at("lost_ms", nullable=True),
     Column("missing", Json, nullable=False),
     number("absent_ms", primary=False),
+    Column("unused_absent_ms", BigInteger, nullable=False, server_default="0"),
     to_station(),
 )

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from collector.db.engine import Connection
-from collector.faults import queries
-from collector.faults.rules.base import Past
+from collector.faults import absence_queries, queries
+from collector.faults.rules.base import REMEMBERED_MS, Past
 from collector.stations import queries as stations
 from collector.stations.queries import StationState
 from collector.usage import queries as usage
@@ -36,7 +36,10 @@ async def look_back(connection: Connection, district_id: int, *, now_ms: int, zo
     plays = await usage.count_plays(connection, district_id, months=near, since_ms=now_ms - _WEEK_MS)
     lost = await usage.count_lost(connection, district_id, near)
     missing = await _list_missing(connection, district_id, states, near, now_ms=now_ms)
-    absent = await queries.sum_absent(connection, district_id, now_ms=now_ms)
+    absent = await absence_queries.sum_absent(connection, district_id, now_ms=now_ms)
+    unused = await absence_queries.sum_unused_absent(
+        connection, district_id, unknown_ms=now_ms - REMEMBERED_MS, now_ms=now_ms
+    )
     fresh: dict[int, Past] = {}
     for station_id in states:
         known = before.get(station_id, Past())
@@ -49,6 +52,7 @@ async def look_back(connection: Connection, district_id: int, *, now_ms: int, zo
             lost_ms=now_ms if count > known.lost else known.lost_ms,
             missing=missing.get(station_id, ()),
             absent_ms=absent.get(station_id, 0),
+            unused_absent_ms=unused.get(station_id, 0),
         )
         if before.get(station_id) != past:
             fresh[station_id] = past

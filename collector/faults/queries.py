@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, and_, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import Table, delete, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.db.dialect import Change, Find, Hot, Wanted, insert, read_json
@@ -19,8 +19,6 @@ from collector.faults.rules.base import Category, Past, Severity, Suspicion, Swa
 from collector.faults.standing import Key, Standing
 from collector.intake.models import security_events
 from collector.intake.signs import DEVICE_CHANGED
-from collector.timeline.models import stretches
-from collector.timeline.presence import Presence
 from shared.wire.kinds import DeviceChanged
 
 _CATEGORIES = {each.value: each for each in Category}
@@ -148,33 +146,6 @@ async def drop_tracks(connection: AsyncConnection, district_id: int, stations: S
     for start in range(0, len(stations), _AT_ONCE):
         mine = tracks.c.station_id.in_(stations[start : start + _AT_ONCE])
         await connection.execute(delete(tracks).where(tracks.c.district_id == district_id, mine))
-
-
-async def sum_absent(connection: AsyncConnection, district_id: int, *, now_ms: int) -> dict[int, int]:
-    """For how many ms each station was down or unheard since its newest courseware; who never was is missing.
-
-    Closed hours before or after such a time count with it: who is switched off at closing time is so all the night.
-    """
-    each, last_ms, near = stretches.c, arrivals.c.last_ms, stretches.alias("near")
-    away = (Presence.DOWN.value, Presence.UNKNOWN.value)
-    beside = (
-        select(near.c.station_id)
-        .where(near.c.district_id == each.district_id, near.c.station_id == each.station_id)
-        .where(near.c.presence.in_(away), or_(near.c.to_ms == each.from_ms, near.c.from_ms == each.to_ms))
-        .correlate(stretches)
-        .exists()
-    )
-    begin = case((each.from_ms > last_ms, each.from_ms), else_=last_ms)
-    here = (arrivals.c.district_id == each.district_id) & (arrivals.c.station_id == each.station_id)
-    statement = (
-        select(each.station_id, func.sum(func.coalesce(each.to_ms, now_ms) - begin))
-        .join_from(stretches, arrivals, here)
-        .where(each.district_id == district_id)
-        .where(or_(each.presence.in_(away), and_(each.presence == Presence.OFF.value, beside)))
-        .where(or_(each.to_ms.is_(None), each.to_ms > last_ms), each.from_ms < now_ms)
-        .group_by(each.station_id)
-    )
-    return {station_id: int(ms) for station_id, ms in await connection.execute(statement)}
 
 
 async def list_pasts(connection: AsyncConnection, district_id: int, stations: Collection[int]) -> dict[int, Past]:

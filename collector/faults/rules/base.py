@@ -106,13 +106,17 @@ class Link(NamedTuple):
     since_ms: int
 
 
+REMEMBERED_MS = 92 * 86_400_000
+"""How far back a past goes: three months."""
+
+
 class Past(NamedTuple):
     """What the centre's books say of a station, looked up now and then.
 
     `used_ms` the newest day something was played or a session held, None for none in three months; of the last week
     `plays`, and how many `failed`; `lost` facts declared lost this month and the last, more since `lost_ms`;
-    `missing` titles most others received lately and this station did not; `absent_ms` how long it has been away, off or
-    without a link, since its newest courseware came.
+    `missing` titles most others received lately and this station did not; how long it has been away, off or without a
+    link: `absent_ms` since its newest courseware came, `unused_absent_ms` since it was last used.
     """
 
     used_ms: int | None = None
@@ -122,6 +126,7 @@ class Past(NamedTuple):
     lost_ms: int | None = None
     missing: tuple[str, ...] = ()
     absent_ms: int = 0
+    unused_absent_ms: int = 0
 
 
 class View(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from collector.faults.rules.base import (
+    REMEMBERED_MS,
     SAMPLE_MS,
     STILL,
     Category,
@@ -46,14 +47,20 @@ class UseLimits(Limits):
 
 
 def judge(view: View, limits: UseLimits, now_ms: int) -> Finding | None:
-    """A new station counts from its first heartbeat. Only use closes it, not a fault found meanwhile."""
+    """A new station counts from its first heartbeat. Only use closes it, not a fault found meanwhile.
+
+    Time in which it was away does not count: nobody gathers at a PC that is off, and who mended it has two weeks.
+    """
+    is_open = view.is_open(NAME)
     if view.past is None:
-        return STILL if view.is_open(NAME) else None
-    last_ms = max(view.past.used_ms or 0, view.first_received_ms)
-    since_ms = last_ms + limits.days * _DAY_MS
+        return STILL if is_open else None
+    used_ms = now_ms - REMEMBERED_MS if view.past.used_ms is None else view.past.used_ms
+    since_ms = max(used_ms, view.first_received_ms) + limits.days * _DAY_MS
+    if not is_open:
+        since_ms += view.past.unused_absent_ms
     if now_ms < since_ms:
         return None
-    if not view.is_open(NAME) and (view.is_playing or not view.expected_on or view.open & _BROKEN):
+    if not is_open and (view.is_playing or not view.expected_on or view.open & _BROKEN):
         return None
     return Finding({"days": limits.days, "last_ms": view.past.used_ms}, since_ms=since_ms)
 
@@ -92,6 +99,18 @@ RULE = Rule(
             when_open=True,
         ),
         Sample(view=_used(15).but(expected_on=False), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
+        Sample(
+            view=sample_view(past=Past(used_ms=SAMPLE_MS - 15 * _DAY_MS, unused_absent_ms=2 * _DAY_MS)),
+            now_ms=SAMPLE_MS,
+            when_closed=False,
+            when_open=True,
+        ),
+        Sample(
+            view=sample_view(past=Past(unused_absent_ms=85 * _DAY_MS)),
+            now_ms=SAMPLE_MS,
+            when_closed=False,
+            when_open=True,
+        ),
         Sample(view=sample_view(), now_ms=SAMPLE_MS, when_closed=False, when_open=True),
         Sample(
             view=_used(None).but(first_received_ms=SAMPLE_MS - 3 * _DAY_MS),

@@ -56,6 +56,14 @@ async def _heard_long_ago(district: Watch) -> None:
         await connection.execute(station_states.update().values(first_received_ms=NOW_MS - 90 * DAY_MS))
 
 
+async def _lived(district: Watch, *days: tuple[int, int, Presence]) -> None:
+    """Stretches of its time line, in days from now."""
+    number = _number(district)
+    lines = [Stretch(number, NOW_MS + a * DAY_MS, NOW_MS + b * DAY_MS, presence, True) for a, b, presence in days]
+    async with district.database.write() as connection:
+        await timeline.add_stretches(connection, 510802, lines)
+
+
 def test_the_newest_day_of_use_is_found_and_days_without_use_do_not_count(database_url: str) -> None:
     async def story() -> int | None:
         async with watch(database_url) as district:
@@ -163,3 +171,33 @@ def test_time_away_since_the_newest_courseware_is_counted(database_url: str) -> 
             return (await _past(district)).absent_ms - (district.now_ms - NOW_MS)
 
     assert asyncio.run(story()) == (22 + 8) * 60 * MINUTE_MS, "the night beside a silence counts, another does not"
+
+
+def test_time_away_since_the_last_use_is_counted(database_url: str) -> None:
+    async def story() -> Past:
+        async with watch(database_url) as district:
+            used_ms = NOW_MS - 20 * DAY_MS
+            whose = {"station_id": _number(district), "day": day_of(used_ms), "month": month_of(used_ms)}
+            await _insert(district, daily, playbacks=1, **whose)
+            await _lived(district, (-30, -25, Presence.DOWN), (-16, -14, Presence.UNKNOWN), (-9, -4, Presence.DOWN))
+            await _past(district)
+            return await _past(district)
+
+    assert asyncio.run(story()).unused_absent_ms == (2 + 5) * DAY_MS
+
+
+def test_a_station_that_was_off_for_weeks_is_not_called_unused_when_it_is_back(database_url: str) -> None:
+    async def story() -> list[str]:
+        async with watch(database_url) as district:
+            await _heard_long_ago(district)
+            for title in district.district.stations:
+                used_ms = NOW_MS - (20 if title == TITLE else 0) * DAY_MS
+                whose = {"station_id": _number(district, title), "day": day_of(used_ms), "month": month_of(used_ms)}
+                await _insert(district, daily, playbacks=1, **whose)
+            await _lived(district, (-18, -1, Presence.DOWN))
+            await _past(district)
+            await _past(district)
+            await district.run(62)
+            return [row.rule for row in (await district.findings()).values()]
+
+    assert asyncio.run(story()) == []
