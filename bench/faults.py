@@ -32,7 +32,7 @@ from collector.faults import service
 from collector.faults.areas import Place
 from collector.faults.judging import Scene, judge_district
 from collector.faults.reading import read_told
-from collector.faults.views import Known, make_view
+from collector.faults.views import Centre, Known, make_view
 from collector.migrate import migrate
 from collector.stations.models import station_states
 from collector.stations.models import stations as station_table
@@ -78,14 +78,12 @@ def bench_judge(count: int = 2_000) -> None:
     pulses = [Pulse(each, bytes(16), 10**6, _JUDGED_MS, _JUDGED_MS - 1000, 1, heartbeat) for each in range(count)]
     places = {each: Place(f"station/{each}", f"area/{each // STATIONS_A_TOWNSHIP}", "") for each in range(count)}
     known, rules = Known(Expected(True, _JUDGED_MS - 3_600_000)), service.list_rules()
+    centre = Centre(ready_since_ms=0, period_s=PERIOD_S, grace_s=GRACE_S)
     costs: list[float] = []
     for _ in range(ROUNDS):
         gc.collect()
         began = time.process_time()
-        views = [
-            make_view(each, read_told(heartbeat), known, ready_since_ms=0, period_s=PERIOD_S, grace_s=GRACE_S)
-            for each in pulses
-        ]
+        views = [make_view(each, read_told(heartbeat), known, centre) for each in pulses]
         scene = Scene(views, places, {}, "area/0", {}, PERIOD_S, GRACE_S, _JUDGED_MS)
         assert judge_district(scene, rules) == {}
         costs.append((time.process_time() - began) / count * 1e6)

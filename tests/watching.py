@@ -14,7 +14,7 @@ from collector.db.dialect import insert
 from collector.db.engine import Database
 from collector.faults import queries as findings
 from collector.faults import service as faults
-from collector.faults.standing import Change, Standing
+from collector.faults.standing import Standing
 from collector.keys import Keys
 from collector.stations import queries as stations
 from collector.stations.models import station_states
@@ -47,7 +47,6 @@ class Watch:
     waiting: dict[str, int] = field(default_factory=dict)
     booted_ms: int = NOW_MS - 10 * MINUTE_MS
     ready_since_ms: int = NOW_MS
-    changes: list[Change] = field(default_factory=list)
 
     async def beat(self) -> None:
         """Every station that is not silent is heard now."""
@@ -75,7 +74,7 @@ class Watch:
         """One job's work in one transaction, as the centre does it."""
         district_id = self.district.district_id
         async with self.database.write() as connection:
-            self.changes += await faults.judge(
+            await faults.judge(
                 connection,
                 district_id,
                 period_s=PERIOD_S,

@@ -3,17 +3,18 @@
 `Hot`, `Append`, `Find` and `Change` are statements of the hot path: compiled once for each database, run for many rows
 at once. SQLAlchemy's work on a statement, and a thread's turn for each call of aiosqlite, cost several times what the
 database itself needs. So on PostgreSQL a whole group goes to asyncpg in one piece, as arrays or by COPY. On SQLite the
-prepared statement runs row by row on the connection's own handle, in the loop's thread: whoever holds the connection is
-its only user, and the beginning and the commit, which wait for the disk, stay with the driver's thread (decision 0024).
+prepared statement runs on the connection's own handle, in the loop's thread: whoever holds the connection is its only
+user, and the beginning and the commit, which wait for the disk, stay with the driver's thread (decision 0024).
 """
 
-import json
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import Column, ColumnElement, Table, Text, bindparam, cast, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,6 +23,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 Insert = sqlite.Insert | postgresql.Insert
+ROWS_AT_ONCE = 100
+"""So many rows go into SQLite by one INSERT, the rest one by one: a row costs two thirds of what it does alone."""
 HANDLE = "handle"
 """Under this name a connection's `info` holds the SQLite or asyncpg connection below it."""
 
@@ -52,51 +55,57 @@ def built_once(build: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Hot:
-    """An INSERT of many rows, mappings from column name to a value as the driver takes it.
+    """An INSERT of many rows: mappings from column name to a value, or values alone in the order of `columns`.
 
-    Special column types must be converted by the caller.
+    Values are as the driver takes them: special column types must be converted by the caller.
     """
 
-    def __init__(self, build: Callable[[AsyncConnection], Any]) -> None:
+    def __init__(self, build: Callable[[AsyncConnection], Any], columns: Sequence[str] | None = None) -> None:
         self._build = build
-        self._known: dict[tuple[str, ...], tuple[str, Pick]] = {}
+        self._columns = columns
+        self._known: dict[tuple[str, ...], tuple[str, str, Pick]] = {}
 
-    async def run(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Insert all rows, which name the same columns. Returns how many were inserted or changed."""
+    async def run(self, connection: AsyncConnection, rows: Sequence[Any]) -> int:
+        """Insert all rows, which have the same columns. Returns how many were inserted or changed."""
         if not rows:
             return 0
-        text, pick = self._compile(connection, tuple(rows[0]))
-        handle = connection.info[HANDLE]
-        if isinstance(handle, sqlite3.Connection):
-            return handle.executemany(text, map(pick, rows)).rowcount
-        return _count(await handle.execute(text, *_turn(map(pick, rows))))
+        one, many, pick = self._compile(connection, tuple(self._columns or rows[0]))
+        handle, values = connection.info[HANDLE], map(pick, rows)
+        if not isinstance(handle, sqlite3.Connection):
+            return _count(await handle.execute(many, *_turn(values)))
+        turns = len(rows) // ROWS_AT_ONCE
+        blocks = (list(chain.from_iterable(islice(values, ROWS_AT_ONCE))) for _ in range(turns))
+        return handle.executemany(many, blocks).rowcount + handle.executemany(one, values).rowcount
 
-    def _compile(self, connection: AsyncConnection, names: tuple[str, ...]) -> tuple[str, Pick]:
+    def _compile(self, connection: AsyncConnection, names: tuple[str, ...]) -> tuple[str, str, Pick]:
+        """The statement for one row, for as many as go at once, and what brings a row into order."""
         key = (connection.dialect.name, *names)
         if key not in self._known:
             statement = self._build(connection)
             if connection.dialect.name == "sqlite":
-                statement = statement.values(dict.fromkeys(names))
+                one = statement.values(dict.fromkeys(names))
+                many = statement.values([dict.fromkeys(names)] * ROWS_AT_ONCE)
             else:
                 fresh = _unnest("fresh", [statement.table.c[name] for name in names])
-                statement = statement.from_select(list(names), select(*fresh.values()))
-            self._known[key] = _finish(connection, statement)
+                one = many = statement.from_select(list(names), select(*fresh.values()))
+            text, pick = _finish(connection, one, self._columns)
+            self._known[key] = text, str(many.compile(dialect=connection.dialect)), pick
         return self._known[key]
 
 
 class Append(Hot):
     """An INSERT of rows that are new for certain: on PostgreSQL a COPY, at half the cost."""
 
-    def __init__(self, table: Table) -> None:
-        super().__init__(lambda _: table.insert())
+    def __init__(self, table: Table, columns: Sequence[str] | None = None) -> None:
+        super().__init__(lambda _: table.insert(), columns)
         self._table = table
 
-    async def run(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> int:
+    async def run(self, connection: AsyncConnection, rows: Sequence[Any]) -> int:
         handle = connection.info[HANDLE]
         if not rows or isinstance(handle, sqlite3.Connection):
             return await super().run(connection, rows)
-        names = list(rows[0])
-        records = map(itemgetter(*names), rows)
+        names = list(self._columns or rows[0])
+        records = rows if self._columns else map(itemgetter(*names), rows)
         return _count(await handle.copy_records_to_table(self._table.name, columns=names, records=records))
 
 
@@ -150,7 +159,12 @@ class Find(_Keyed):
 
 def read_json(value: Any) -> Any:
     """A JSON value as these statements find it: only asyncpg has read it already."""
-    return json.loads(value) if isinstance(value, str) else value
+    return from_json(value) if isinstance(value, str) else value
+
+
+def write_json(value: Any) -> str:
+    """A JSON value as these statements take it."""
+    return to_json(value).decode()
 
 
 class member(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is

@@ -11,7 +11,9 @@ Links that shake are weighed the same way. A station that falls silent while its
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import ceil
+from operator import attrgetter
 from typing import NamedTuple
 
 from collector.faults.cards import AREA_SILENT, AREA_UNSTABLE, COLLECTOR_ISOLATED, COLLECTOR_UNSTABLE
@@ -24,6 +26,7 @@ _AT_LEAST = 3
 _OPEN_SHARE = 0.6
 _CLOSE_SHARE = 0.3
 _TOWNSHIPS_AT_LEAST = 2
+_subject_of = attrgetter("subject")
 
 
 class Place(NamedTuple):
@@ -58,7 +61,7 @@ class Dark:
 
 
 class _Member(NamedTuple):
-    """A station, or a township, as one of a group. `is_fresh`: it has not been weighed in an earlier round."""
+    """A station, or a township, as one of a group; `is_fresh` as in `_Round`."""
 
     since_ms: int
     is_fresh: bool
@@ -78,7 +81,13 @@ class _Round:
     now_ms: int
 
     def list_silent(self, places: Iterable[Place]) -> list[Standing]:
-        return [self.silences[place.subject] for place in places if place.subject in self.silences]
+        found = map(self.silences.get, map(_subject_of, places)) if self.silences else ()
+        return [row for row in found if row is not None]
+
+    def is_fresh(self, row: Standing) -> bool:
+        """Whether it has not been weighed in an earlier round."""
+        before = self.old.get(row.key)
+        return before is None or not before.open
 
     def advance(self, card: Card, subject: str, dark: Dark | None, **facts: str) -> Standing | None:
         """What stands for this area now."""
@@ -132,6 +141,13 @@ class _Covers:
     areas: Mapping[str, Standing]
     centre: Standing | None
 
+    def find(self, since_ms: int, township: str | None) -> str | None:
+        """The highest finding that covers what began then in this township."""
+        for each in (self.centre, self.areas.get(township or "")):
+            if each is not None and since_ms >= each.since_ms:
+                return each.subject
+        return None
+
 
 def _judge_kind(this: _Round, places: Sequence[Place], district: str | None, resting: Iterable[str]) -> _Covers:
     darks = {township: _weigh(this, township) for township in this.groups}
@@ -151,7 +167,7 @@ def _weigh(this: _Round, township: str) -> Dark | None:
     area = this.old.get((township, this.kind.area.name))
     if area is not None:
         return _still_dark(area, silent, len(group))
-    members = [_Member(row.since_ms, is_fresh=_is_fresh(row, this.old), is_due=row.open) for row in silent]
+    members = [_Member(row.since_ms, this.is_fresh(row), row.open) for row in silent]
     return _find_dark(members, len(group), this.window_ms, at_least=_AT_LEAST)
 
 
@@ -189,11 +205,11 @@ def _still_dark(area: Standing, silent: Sequence[Standing], expected: int) -> Da
 
 def _find_dark(members: Sequence[_Member], expected: int, window_ms: int, *, at_least: int) -> Dark | None:
     """The largest group of members that fell silent within one window, if it is large enough."""
-    ordered = sorted(members, key=lambda each: each.since_ms)
+    if len(members) < at_least:
+        return None
+    ordered = sorted(members)
     times = [each.since_ms for each in ordered]
-    due = [0]
-    for each in ordered:
-        due.append(due[-1] + each.is_due)
+    due = list(accumulate((each.is_due for each in ordered), initial=0))
     found: list[Dark] = []
     for last_ms in {each.since_ms for each in ordered if each.is_fresh}:
         first, end = bisect_left(times, last_ms - window_ms), bisect_left(times, last_ms + 1)
@@ -210,27 +226,17 @@ def _mark(
     township_of = {place.subject: place.township for place in places}
     marked = dict(stations)
     for key, row in stations.items():
-        if row.rule in covers:
-            over = covers[row.rule]
-            cover = _cover(row, [over.centre, over.areas.get(township_of.get(row.subject, ""))])
-            if cover != row.symptom_of:
-                marked[key] = row.under(cover)
-    for key, row in marked.items():
-        shaking = marked.get((row.subject, SHAKING)) if row.rule == SILENT and row.symptom_of is None else None
-        if shaking is not None and shaking.open:
-            marked[key] = row.under(shaking.symptom_of or shaking.subject)
+        over = covers.get(row.rule)
+        cover = row.symptom_of if over is None else over.find(row.since_ms, township_of.get(row.subject))
+        if cover != row.symptom_of:
+            marked[key] = row.under(cover)
+    for shaking in [row for row in marked.values() if row.rule == SHAKING and row.open]:
+        silent = marked.get((shaking.subject, SILENT))
+        if silent is not None and silent.symptom_of is None:
+            marked[silent.key] = silent.under(shaking.symptom_of or shaking.subject)
     for over in covers.values():
         for area in over.areas.values():
-            marked[area.key] = area.under(_cover(area, [over.centre]))
+            marked[area.key] = area.under(over.find(area.since_ms, None))
         if over.centre is not None:
             marked[over.centre.key] = over.centre
     return marked
-
-
-def _cover(row: Standing, covers: Iterable[Standing | None]) -> str | None:
-    return next((each.subject for each in covers if each is not None and row.since_ms >= each.since_ms), None)
-
-
-def _is_fresh(row: Standing, old: Mapping[Key, Standing]) -> bool:
-    before = old.get(row.key)
-    return before is None or not before.open

@@ -1,7 +1,7 @@
 """One round of judging a district, from views to what stands now. Pure; a rule that raises never stops the round."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -51,6 +51,14 @@ class _Ready:
     hold: Hold
 
 
+@dataclass(frozen=True, slots=True)
+class _Agenda:
+    """The rules that are judged at a station, and those of which what stood before goes on."""
+
+    judged: Sequence[_Ready]
+    kept: frozenset[str]
+
+
 @dataclass(slots=True)
 class _Sheet:
     """What the round has found so far, and the rules that failed in it."""
@@ -66,11 +74,14 @@ class _Sheet:
 def judge_district(scene: Scene, rules: Mapping[str, Rule]) -> dict[Key, Standing]:
     """Everything that stands now, by key."""
     sheet = _Sheet()
-    ready = {name: _make_ready(rule, scene, sheet) for name, rule in rules.items()}
+    ready = [_make_ready(rule, scene, sheet) for rule in rules.values()]
+    alive, silent, unheard = (_list_agenda(ready, names) for names in (rules, _WITHOUT_NEWS, _UNHEARD))
     uplink = _judge_uplink(scene)
     old = group_by_station(scene.old)
     for view in with_peers(scene.views, now_ms=scene.now_ms, is_uplink_silent=uplink is not None and uplink.open):
-        _judge_station(view, ready, old.get(view.station_id, _NOTHING), scene.now_ms, sheet)
+        is_silent = view.is_overdue(scene.now_ms)
+        agenda = unheard if not view.is_heard else silent if is_silent else alive
+        _judge_station(view, agenda, old.get(view.station_id, _NOTHING), scene.now_ms, sheet)
     weighed = [scene.places[view.station_id] for view in scene.views if _is_weighed(view, sheet)]
     awake = {place.township for place in weighed}
     stands = judge_areas(
@@ -107,44 +118,32 @@ def _is_weighed(view: View, sheet: _Sheet) -> bool:
     return view.expected_on or (silent is not None and silent.open)
 
 
-def _judge_station(
-    view: View, ready: Mapping[str, _Ready], old: Mapping[str, Standing], now_ms: int, sheet: _Sheet
-) -> None:
+def _list_agenda(ready: Sequence[_Ready], names: Container[str]) -> _Agenda:
+    judged = [each for each in ready if each.rule.name in names]
+    return _Agenda(judged, frozenset(each.rule.name for each in ready if each.rule.name not in names))
+
+
+def _judge_station(view: View, agenda: _Agenda, old: Mapping[str, Standing], now_ms: int, sheet: _Sheet) -> None:
     """What stands of every rule at one station. Of one long silent only its silence and its link are judged."""
-    judged: Iterable[str] = ready
-    if not view.is_heard or view.is_overdue(now_ms):
-        judged = _WITHOUT_NEWS if view.is_heard else _UNHEARD
-        for name, row in old.items():
-            if name not in judged and name in ready:
-                sheet.put(row)
-    for name in judged:
-        if name in ready:
-            _judge_one(view, ready[name], old.get(name), now_ms, sheet)
-
-
-def _judge_one(view: View, ready: _Ready, before: Standing | None, now_ms: int, sheet: _Sheet) -> None:
-    rule = ready.rule
-    try:
-        finding = rule.judge(view, ready.limits, now_ms)
-    except Exception as problem:  # a broken rule must not silence the others
-        if rule.name not in sheet.failed:
-            log.exception("rule.failed rule=%s station=%s", rule.name, view.station_id)
-        sheet.failed[rule.name] = f"{type(problem).__name__}: {problem}"[:300]
-        sheet.put(before)
-        return
-    if before is None and finding is None:
-        return
-    sheet.put(
-        advance(
-            before,
-            finding,
-            card=rule,
-            subject=station_subject(view.station_id),
-            station_id=view.station_id,
-            hold=ready.hold,
-            now_ms=now_ms,
+    for name, row in old.items():
+        if name in agenda.kept:
+            sheet.put(row)
+    for ready in agenda.judged:
+        rule, before = ready.rule, old.get(ready.rule.name)
+        try:
+            finding = rule.judge(view, ready.limits, now_ms)
+        except Exception as problem:  # a broken rule must not silence the others
+            if rule.name not in sheet.failed:
+                log.exception("rule.failed rule=%s station=%s", rule.name, view.station_id)
+            sheet.failed[rule.name] = f"{type(problem).__name__}: {problem}"[:300]
+            sheet.put(before)
+            continue
+        if before is None and finding is None:
+            continue
+        station_id, subject = view.station_id, station_subject(view.station_id)
+        sheet.put(
+            advance(before, finding, card=rule, subject=subject, station_id=station_id, hold=ready.hold, now_ms=now_ms)
         )
-    )
 
 
 def _make_ready(rule: Rule, scene: Scene, sheet: _Sheet) -> _Ready:

@@ -36,7 +36,7 @@ def is_lost(received_ms: int, *, from_ms: int, period_ms: int, now_ms: int) -> b
 def move_on(track: Track, *, look: int, first_look: int) -> int:
     """The ring as it is at a look. Looks before `first_look`, while the centre was deaf, were never taken."""
     passed = look - max(track.look, first_look - 1)
-    return (track.ring << min(max(passed, 0), LOOKS)) & _MASK
+    return track.ring << min(passed, LOOKS) & _MASK if passed > 0 else track.ring
 
 
 def note(track: Track | None, station_id: int, *, lost: bool, look: int, first_look: int, now_ms: int) -> Track | None:

@@ -1,6 +1,5 @@
 """Every SQL statement of findings, of what rules remember, and of reported outages."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -11,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Table, delete, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from collector.db.dialect import Change, Find, Hot, Wanted, insert, read_json
+from collector.db.dialect import Change, Find, Hot, Wanted, insert, read_json, write_json
 from collector.db.numbers import next_number
 from collector.faults.links import Track
 from collector.faults.models import arrivals, findings, outages, pasts, tracks
@@ -90,7 +89,7 @@ async def put_findings(
     moved: list[Standing] = []
     for key, row in new.items():
         before = old.get(key)
-        if before is None or _seen(before) != _seen(row):
+        if before is None or before[_SEEN] != row[_SEEN]:
             fresh.append(row)
         elif before != row:
             moved.append(row)
@@ -98,10 +97,7 @@ async def put_findings(
         connection,
         [(district_id, row.subject, row.rule, row.clear_since_ms, row.open, row.symptom_of) for row in moved],
     )
-    await _PUT_FINDING.run(
-        connection,
-        [{"district_id": district_id, **row._asdict(), "facts": json.dumps(row.facts)} for row in fresh],
-    )
+    await _PUT_FINDING.run(connection, [_values(district_id, row) for row in fresh])
 
 
 async def end_findings(connection: AsyncConnection, district_id: int, keys: Iterable[Key]) -> None:
@@ -115,7 +111,7 @@ async def list_arrivals(
     connection: AsyncConnection, district_id: int, stations: Collection[int]
 ) -> dict[int, Arrivals]:
     """What is remembered of these stations' courseware."""
-    rows = await _ARRIVALS.run(connection, [(district_id,)])
+    rows = await _ARRIVALS.run(connection, [(district_id,)] if stations else [])
     return {row[0]: Arrivals(row[0], row[1], tuple(read_json(row[2]))) for row in rows if row[0] in stations}
 
 
@@ -139,7 +135,7 @@ async def list_tracks(connection: AsyncConnection, district_id: int) -> dict[int
 
 async def put_tracks(connection: AsyncConnection, district_id: int, rows: Sequence[Track]) -> None:
     """Insert or overwrite."""
-    await _PUT_TRACK.run(connection, [{"district_id": district_id, **row._asdict()} for row in rows])
+    await _PUT_TRACK.run(connection, [(district_id, *row) for row in rows])
 
 
 async def drop_tracks(connection: AsyncConnection, district_id: int, stations: Sequence[int]) -> None:
@@ -150,7 +146,7 @@ async def drop_tracks(connection: AsyncConnection, district_id: int, stations: S
 
 async def list_pasts(connection: AsyncConnection, district_id: int, stations: Collection[int]) -> dict[int, Past]:
     """What the books said of each of these stations when they were last looked up."""
-    rows = await _PASTS.run(connection, [(district_id,)])
+    rows = await _PASTS.run(connection, [(district_id,)] if stations else [])
     return {row[0]: Past(*row[1:])._replace(missing=tuple(read_json(row[6]))) for row in rows if row[0] in stations}
 
 
@@ -300,8 +296,8 @@ def _alone(wanted: Wanted) -> Any:
 
 
 _KEY = [findings.c.district_id, findings.c.subject, findings.c.rule]
-_PUT_FINDING = Hot(_put_finding)
-_PUT_TRACK = Hot(_put_track)
+_PUT_FINDING = Hot(_put_finding, ("district_id", *Standing._fields))
+_PUT_TRACK = Hot(_put_track, ("district_id", *Track._fields))
 _MOVE_FINDING = Change([*_KEY, findings.c.clear_since_ms, findings.c.open, findings.c.symptom_of], _move_finding)
 _ALL = Find(_KEY[:1], lambda wanted: _of(wanted, findings, Standing._fields))
 _ALONE = Find(_KEY[:1], _alone)
@@ -309,7 +305,8 @@ _OF_SUBJECTS = Find(_KEY[:2], _of_subjects)
 _TRACKS = Find([tracks.c.district_id], lambda wanted: _of(wanted, tracks, Track._fields))
 _ARRIVALS = Find([arrivals.c.district_id], lambda wanted: _of(wanted, arrivals, ("station_id", "last_ms", "gaps")))
 _PASTS = Find([pasts.c.district_id], lambda wanted: _of(wanted, pasts, ("station_id", *Past._fields)))
-_seen = attrgetter("since_ms", "found_ms", "category", "severity", "facts")
+_SEEN = slice(Standing._fields.index("clear_since_ms"))
+_FACTS = Standing._fields.index("facts")
 
 
 def _by_key(rows: Iterable[Any]) -> dict[Key, Standing]:
@@ -319,17 +316,22 @@ def _by_key(rows: Iterable[Any]) -> dict[Key, Standing]:
 
 
 def _standing(row: Any) -> Standing:
-    subject, rule, station_id, since_ms, found_ms, clear_since_ms, is_open, category, severity, symptom_of, facts = row
+    subject, rule, station_id, since_ms, found_ms, category, severity, facts, clear_since_ms, is_open, symptom_of = row
     return Standing(
         subject,
         rule,
         station_id,
         since_ms,
         found_ms,
-        clear_since_ms,
-        bool(is_open),
         _CATEGORIES[category],
         _SEVERITIES[severity],
-        symptom_of,
         read_json(facts),
+        clear_since_ms,
+        bool(is_open),
+        symptom_of,
     )
+
+
+def _values(district_id: int, row: Standing) -> tuple[Any, ...]:
+    """The same the other way round."""
+    return (district_id, *row[:_FACTS], write_json(row.facts), *row[_FACTS + 1 :])

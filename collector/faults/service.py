@@ -1,6 +1,6 @@
 """What the faults domain does: it judges every station of a district and keeps what it finds, and its time line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -15,13 +15,13 @@ from collector.faults import links, queries, rules
 from collector.faults.areas import Place
 from collector.faults.cards import AREA_CARDS
 from collector.faults.circles import unsearched
-from collector.faults.judging import Scene, group_by_station, judge_district
+from collector.faults.judging import Scene, judge_district
 from collector.faults.links import Track
 from collector.faults.outages import Excuses, load_excuses
 from collector.faults.reading import Told, read_hours, read_told
 from collector.faults.rules.base import Card, Past, Rule, Suspicion, Swap, View
-from collector.faults.standing import Change, Key, Standing, area_subject, list_differences, station_subject
-from collector.faults.views import Centre, Known, make_unheard_view, make_view, note_arrival
+from collector.faults.standing import Key, Standing, area_subject, station_subject
+from collector.faults.views import Centre, Known, make_silent_view, make_unheard_view, make_view, note_arrival
 from collector.stations import queries as stations
 from collector.stations.queries import Post, Pulse
 from collector.timeline import service as timeline
@@ -29,7 +29,6 @@ from collector.timeline.presence import Ear, Sight
 from shared.discover import discover
 
 _NONE: frozenset[str] = frozenset()
-_UNTOLD = Told()
 _SUSPECT_MS = 8 * 86_400_000
 """Longer than any rule looks back."""
 
@@ -60,8 +59,8 @@ async def judge(
     ready_since_ms: int,
     now_ms: int,
     patience: float = 1.0,
-) -> list[Change]:
-    """Judge every enrolled station of a district, and keep what stands. Returns what opened and closed.
+) -> None:
+    """Judge every enrolled station of a district, and keep what stands.
 
     `ready_since_ms` is when this centre's intake became healthy: our own downtime accuses nobody. `patience`
     shortens the waits of the rules.
@@ -69,13 +68,11 @@ async def judge(
     centre = Centre(ready_since_ms=ready_since_ms, period_s=period_s, grace_s=grace_s)
     with unsearched():
         # In a call of its own: its rows are gone when the search may begin again.
-        return await _judge(connection, district_id, centre, patience=patience, now_ms=now_ms)
+        await _judge(connection, district_id, centre, patience=patience, now_ms=now_ms)
 
 
-async def _judge(
-    connection: Connection, district_id: int, centre: Centre, *, patience: float, now_ms: int
-) -> list[Change]:
-    ear = await timeline.listen(connection, district_id, **centre, now_ms=now_ms)
+async def _judge(connection: Connection, district_id: int, centre: Centre, *, patience: float, now_ms: int) -> None:
+    ear = await timeline.listen(connection, district_id, **centre._asdict(), now_ms=now_ms)
     books = await _open_books(connection, district_id, ear)
     seen = [_see(each, books, centre) for each in books.posts]
     scene = Scene(
@@ -84,8 +81,8 @@ async def _judge(
         old=books.old,
         district=await _district_subject(connection, district_id),
         limits=books.limits,
-        period_s=centre["period_s"],
-        grace_s=centre["grace_s"],
+        period_s=centre.period_s,
+        grace_s=centre.grace_s,
         now_ms=now_ms,
         patience=patience,
     )
@@ -93,7 +90,6 @@ async def _judge(
     await queries.put_findings(connection, district_id, books.old, new)
     await queries.end_findings(connection, district_id, books.old.keys() - new.keys())
     await _remember(connection, district_id, seen, books)
-    return list_differences(books.old, new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +142,7 @@ async def _open_books(connection: Connection, district_id: int, ear: Ear) -> _Bo
         pulses=pulses,
         excuses=await load_excuses(connection, district_id, now_ms=ear.now_ms),
         old=old,
-        open_rules={
-            number: frozenset(name for name, row in rows.items() if row.open)
-            for number, rows in group_by_station(old).items()
-        },
+        open_rules=_list_open_rules(old.values()),
         arrivals=await queries.list_arrivals(connection, district_id, heard),
         suspicions=suspicions,
         swaps=swaps,
@@ -161,32 +154,44 @@ async def _open_books(connection: Connection, district_id: int, ear: Ear) -> _Bo
     )
 
 
+def _list_open_rules(rows: Iterable[Standing]) -> dict[int, frozenset[str]]:
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        if row.open and row.station_id is not None:
+            found.setdefault(row.station_id, []).append(row.rule)
+    return {number: frozenset(names) for number, names in found.items()}
+
+
 def _calendar(settings: Mapping[str, object]) -> Calendar:
     return make_calendar(settings)
 
 
 def _see(post: Post, books: _Books, centre: Centre) -> _Seen:
-    """One station as it is now. Of one long silent only the opening hours are known."""
+    """One station as it is now. Of one long silent only the opening hours and the link are known."""
     number = post.station_id
     open_rules = books.open_rules.get(number, _NONE)
     pulse = books.pulses.get(number)
     if pulse is None:
-        known = Known(_expect(books, number, ()), open_rules)
-        return _Seen(make_unheard_view(post, known, **centre), (), None, None, None)
+        view = make_unheard_view(post, _expect(books, number, ()), open_rules, centre)
+        return _Seen(view, (), None, None, None)
     told = None if pulse.heartbeat is None else _read(pulse.heartbeat)
     hours = read_hours(pulse.hours) if told is None else told.hours
     expected = _expect(books, number, hours)
     track = _track(pulse, expected, books)
+    link = None if track is None else links.weigh(track, look=books.look, first_look=books.first_look)
+    if told is None:
+        view = make_silent_view(pulse, expected, open_rules, link, centre)
+        return _Seen(view, hours, None, pulse, track)
     known = Known(
         expected=expected,
         open_rules=open_rules,
+        link=link,
         arrivals=books.arrivals.get(number),
         suspicion=books.suspicions.get(number),
         swap=books.swaps.get(number),
-        link=None if track is None else links.weigh(track, look=books.look, first_look=books.first_look),
         past=books.pasts.get(number),
     )
-    return _Seen(make_view(pulse, told or _UNTOLD, known, **centre), hours, told, pulse, track)
+    return _Seen(make_view(pulse, told, known, centre), hours, told, pulse, track)
 
 
 def _expect(books: _Books, station_id: int, hours: Sequence[str]) -> Expected:
@@ -240,16 +245,14 @@ def _list_sights(seen: Sequence[_Seen], books: _Books) -> Iterator[Sight]:
 
 async def _list_places(connection: Connection, district_id: int, posts: Sequence[Post]) -> dict[int, Place]:
     """Where every station is, by its number."""
-    townships = {
-        area_subject(each.area_id): each.short
-        for each in await areas.list_areas(connection, district_id, kind=AreaKind.TOWNSHIP)
+    names = {
+        each.area_id: each.short for each in await areas.list_areas(connection, district_id, kind=AreaKind.TOWNSHIP)
     }
-    subjects = {each: area_subject(UUID(each)) for each in {post.township_id for post in posts}}
-    places: dict[int, Place] = {}
-    for post in posts:
-        township = subjects[post.township_id]
-        places[post.station_id] = Place(station_subject(post.station_id), township, townships.get(township, ""))
-    return places
+    ids = {each: UUID(each) for each in {post.township_id for post in posts}}
+    townships = {each: (area_subject(area_id), names.get(area_id, "")) for each, area_id in ids.items()}
+    return {
+        number: Place(station_subject(number), *townships[township_id]) for number, township_id, _enrolled_ms in posts
+    }
 
 
 async def _district_subject(connection: Connection, district_id: int) -> str | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from collector.faults.rules.base import Card, Category, Finding, Rule, Severity
@@ -12,19 +11,22 @@ Key = tuple[str, str]
 
 
 class Standing(NamedTuple):
-    """One row of findings. Not `open` yet: seen, but still held back. See `collector.faults.models`."""
+    """One row of findings: what is seen, then the course of it. See `collector.faults.models`.
+
+    Not `open` yet: seen, but still held back.
+    """
 
     subject: str
     rule: str
     station_id: int | None
     since_ms: int
     found_ms: int
-    clear_since_ms: int | None
-    open: bool
     category: Category
     severity: Severity
-    symptom_of: str | None
     facts: Mapping[str, Any]
+    clear_since_ms: int | None
+    open: bool
+    symptom_of: str | None
 
     @property
     def key(self) -> Key:
@@ -32,7 +34,7 @@ class Standing(NamedTuple):
 
     def under(self, subject: str | None) -> "Standing":
         """The same as a symptom of what stands at `subject`."""
-        return self._replace(symptom_of=subject)
+        return Standing(*self[:-1], subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,6 @@ class Hold:
 
     open_ms: int = 0
     close_ms: int = 0
-
-
-class Kind(StrEnum):
-    OPENED = "opened"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A finding that has opened or closed."""
-
-    kind: Kind
-    standing: Standing
 
 
 def station_subject(station_id: int) -> str:
@@ -92,17 +81,17 @@ def advance(
     else:
         since_ms, facts, category, severity = old.since_ms, old.facts, old.category, old.severity
     return Standing(
-        subject=subject,
-        rule=card.name,
-        station_id=station_id,
-        since_ms=since_ms,
-        found_ms=found_ms,
-        clear_since_ms=None,
-        open=(old is not None and old.open) or now_ms - found_ms >= hold.open_ms,
-        category=finding.category or category,
-        severity=finding.severity or severity,
-        symptom_of=None if old is None else old.symptom_of,
-        facts=finding.facts or facts,
+        subject,
+        card.name,
+        station_id,
+        since_ms,
+        found_ms,
+        finding.category or category,
+        finding.severity or severity,
+        finding.facts or facts,
+        None,
+        (old is not None and old.open) or now_ms - found_ms >= hold.open_ms,
+        None if old is None else old.symptom_of,
     )
 
 
@@ -114,14 +103,3 @@ def _fade(old: Standing | None, hold: Hold, now_ms: int) -> Standing | None:
     if now_ms - clear_since_ms >= hold.close_ms:
         return None
     return old._replace(clear_since_ms=clear_since_ms)
-
-
-def list_differences(old: Mapping[Key, Standing], new: Mapping[Key, Standing]) -> list[Change]:
-    """What has opened and closed between two pictures."""
-    opened = [Change(Kind.OPENED, row) for key, row in new.items() if row.open and not _was_open(old, key)]
-    closed = [Change(Kind.CLOSED, row) for key, row in old.items() if row.open and key not in new]
-    return opened + closed
-
-
-def _was_open(old: Mapping[Key, Standing], key: Key) -> bool:
-    return key in old and old[key].open

@@ -6,7 +6,7 @@ here, so history never opens a ticket.
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import NamedTuple, TypedDict, Unpack
+from typing import NamedTuple
 
 from collector.areas.opening import Expected
 from collector.faults.queries import Arrivals
@@ -22,7 +22,7 @@ _GAPS_NEEDED = 3
 _PEERS_NEEDED = 2
 
 
-class Centre(TypedDict):
+class Centre(NamedTuple):
     """What holds for every station alike."""
 
     ready_since_ms: int
@@ -35,14 +35,14 @@ class Known(NamedTuple):
 
     expected: Expected
     open_rules: frozenset[str] = frozenset()
+    link: Link | None = None
     arrivals: Arrivals | None = None
     suspicion: Suspicion | None = None
     swap: Swap | None = None
-    link: Link | None = None
     past: Past | None = None
 
 
-def make_view(pulse: Pulse, told: Told, known: Known, **centre: Unpack[Centre]) -> View:
+def make_view(pulse: Pulse, told: Told, known: Known, centre: Centre) -> View:
     """The view of one station, without its peers. `told` is what its heartbeat tells."""
     gaps = () if known.arrivals is None else known.arrivals.gaps
     return View(
@@ -50,6 +50,9 @@ def make_view(pulse: Pulse, told: Told, known: Known, **centre: Unpack[Centre]) 
         received_ms=pulse.received_ms,
         first_received_ms=pulse.first_received_ms,
         wall_ms=pulse.wall_ms,
+        ready_since_ms=centre.ready_since_ms,
+        period_s=centre.period_s,
+        grace_s=centre.grace_s,
         expected_on=known.expected.is_on,
         expected_since_ms=known.expected.since_ms,
         last_file_ms=_last_file(pulse, told.states, known.arrivals),
@@ -63,23 +66,43 @@ def make_view(pulse: Pulse, told: Told, known: Known, **centre: Unpack[Centre]) 
         suspicion=known.suspicion,
         swap=known.swap,
         open=known.open_rules,
-        **centre,
         **told.states,  # type: ignore[arg-type]  # by name each of its own kind
     )
 
 
-def make_unheard_view(post: Post, known: Known, **centre: Unpack[Centre]) -> View:
+def make_silent_view(
+    pulse: Pulse, expected: Expected, open_rules: frozenset[str], link: Link | None, centre: Centre
+) -> View:
+    """The view of a station whose newest heartbeat is too old to tell anything: its silence and its link are judged."""
+    return View(
+        station_id=pulse.station_id,
+        received_ms=pulse.received_ms,
+        first_received_ms=pulse.first_received_ms,
+        wall_ms=pulse.wall_ms,
+        ready_since_ms=centre.ready_since_ms,
+        period_s=centre.period_s,
+        grace_s=centre.grace_s,
+        expected_on=expected.is_on,
+        expected_since_ms=expected.since_ms,
+        link=link,
+        open=open_rules,
+    )
+
+
+def make_unheard_view(post: Post, expected: Expected, open_rules: frozenset[str], centre: Centre) -> View:
     """The view of a station that has been enrolled and has never spoken since."""
     return View(
         station_id=post.station_id,
         received_ms=post.enrolled_ms,
         first_received_ms=post.enrolled_ms,
         wall_ms=post.enrolled_ms,
-        expected_on=known.expected.is_on,
-        expected_since_ms=known.expected.since_ms,
+        ready_since_ms=centre.ready_since_ms,
+        period_s=centre.period_s,
+        grace_s=centre.grace_s,
+        expected_on=expected.is_on,
+        expected_since_ms=expected.since_ms,
         is_heard=False,
-        open=known.open_rules,
-        **centre,
+        open=open_rules,
     )
 
 

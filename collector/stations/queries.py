@@ -143,12 +143,12 @@ async def list_some(connection: AsyncConnection, district_id: int, numbers: Iter
 
 async def list_posts(connection: AsyncConnection, district_id: int) -> list[Post]:
     """Every enrolled station in use."""
-    return [Post(*row) for row in await _POSTS.run(connection, [(district_id,)])]
+    return list(map(Post._make, await _POSTS.run(connection, [(district_id,)])))
 
 
 async def list_pulses(connection: AsyncConnection, district_id: int, *, fresh_ms: int) -> dict[int, Pulse]:
     """Of every station that has ever been heard, with the heartbeats that came after `fresh_ms`; by number."""
-    return {row[0]: Pulse(*row) for row in await _PULSES.run(connection, [(district_id, fresh_ms)])}
+    return {row[0]: Pulse._make(row) for row in await _PULSES.run(connection, [(district_id, fresh_ms)])}
 
 
 async def get_station(connection: AsyncConnection, district_id: int, station_id: int) -> Station | None:

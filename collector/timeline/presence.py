@@ -90,7 +90,7 @@ def move(sight: Sight, before: Stretch | None, ear: Ear) -> list[Stretch]:
     seen = _see(sight, last, ear)
     if seen is not None and (last is None or last[0] is not seen[0]):
         steps.append(seen)
-    return _lay(sight, before, steps, ear.now_ms)
+    return _lay(sight, before, steps, ear.now_ms) if steps else []
 
 
 def _lay(sight: Sight, before: Stretch | None, steps: Sequence[Step], now_ms: int) -> list[Stretch]:

@@ -127,28 +127,14 @@ async def list_unchecked(connection: AsyncConnection, district_id: int, *, since
 
 
 async def add_stretches(connection: AsyncConnection, district_id: int, rows: Iterable[Stretch]) -> None:
-    await _ADD.run(
-        connection,
-        [
-            {
-                "district_id": district_id,
-                "station_id": row.station_id,
-                "from_ms": row.from_ms,
-                "to_ms": row.to_ms,
-                "presence": row.presence.value,
-                "checked": row.checked,
-            }
-            for row in rows
-        ],
-    )
+    await _ADD.run(connection, [(district_id, *row) for row in rows])
 
 
-async def close_stretches(connection: AsyncConnection, district_id: int, rows: Sequence[Stretch]) -> None:
-    """Let open stretches end at their `to_ms`; an empty one goes."""
-    await _CLOSE.run(
-        connection, [(district_id, row.station_id, row.to_ms, row.checked) for row in rows if row.to_ms != row.from_ms]
-    )
-    empty = [row.station_id for row in rows if row.to_ms == row.from_ms]
+async def close_stretches(connection: AsyncConnection, district_id: int, rows: Sequence[tuple[Stretch, int]]) -> None:
+    """Let open stretches end, each at its moment; an empty one goes."""
+    lasted = [(district_id, row.station_id, to_ms) for row, to_ms in rows if to_ms != row.from_ms]
+    await _CLOSE.run(connection, lasted)
+    empty = [row.station_id for row, to_ms in rows if to_ms == row.from_ms]
     for start in range(0, len(empty), _AT_ONCE):
         await connection.execute(delete(stretches).where(*_open_of(district_id, empty[start : start + _AT_ONCE])))
 
@@ -199,15 +185,12 @@ def _select_open(wanted: dialect.Wanted) -> Any:
 def _close(wanted: dialect.Wanted) -> Any:
     each = stretches.c
     mine = (each.district_id == wanted["district_id"]) & (each.station_id == wanted["station_id"])
-    fresh = {"to_ms": wanted["to_ms"], "checked": wanted["checked"]}
-    return update(stretches).where(mine, each.to_ms.is_(None)).values(fresh)
+    return update(stretches).where(mine, each.to_ms.is_(None)).values(to_ms=wanted["to_ms"])
 
 
-_ADD = dialect.Append(stretches)
+_ADD = dialect.Append(stretches, ("district_id", *Stretch._fields))
 _OPEN = dialect.Find([stretches.c.district_id], _select_open)
-_CLOSE = dialect.Change(
-    [stretches.c.district_id, stretches.c.station_id, stretches.c.to_ms, stretches.c.checked], _close
-)
+_CLOSE = dialect.Change([stretches.c.district_id, stretches.c.station_id, stretches.c.to_ms], _close)
 
 
 @cache

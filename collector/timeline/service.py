@@ -20,16 +20,14 @@ _AGAIN_AT_ONCE = 100
 async def keep(connection: Connection, district_id: int, sights: Iterable[Sight], ear: Ear) -> None:
     """Bring the time line of every station up to now. `sights` are the stations that have ever been heard."""
     present = await queries.list_open(connection, district_id)
-    closed: list[Stretch] = []
+    closed: list[tuple[Stretch, int]] = []
     opened: list[Stretch] = []
     for sight in sights:
         before = present.get(sight.station_id)
         if new := move(sight, before, ear):
             opened += new
             if before is not None:
-                closed.append(
-                    Stretch(before.station_id, before.from_ms, new[0].from_ms, before.presence, before.checked)
-                )
+                closed.append((before, new[0].from_ms))
     await queries.close_stretches(connection, district_id, closed)
     await queries.add_stretches(connection, district_id, opened)
     if ear.ready_since_ms < ear.now_ms:

@@ -34,6 +34,8 @@ def _move(wanted: dialect.Wanted) -> Any:
 
 MOVE = dialect.Change([boots.c.mono_ms, boots.c.boot, *KEYS], _move)
 PUT, FIND = dialect.Hot(_put), dialect.Find(KEYS, _select)
+PLACES = ("station_id", "boot", "district_id", "mono_ms", "anchored_ms", "offset_ms")
+BY_PLACE, APPEND = dialect.Hot(_put, PLACES), dialect.Append(boots, PLACES)
 
 
 def row(station_id: int, boot: str, mono_ms: int) -> dict[str, Any]:
@@ -75,6 +77,36 @@ def test_many_rows_go_in_and_are_found_by_many_keys(database_url: str) -> None:
         await database.close()
 
     asyncio.run(story())
+
+
+def test_however_many_rows_go_in_none_is_left_out_or_counted_twice(database_url: str) -> None:
+    async def story() -> tuple[list[int], list[tuple[int, str, int]]]:
+        database = await _open(database_url)
+        async with database.write() as connection:
+            names = [f"{number:04}" for number in range(2 * dialect.ROWS_AT_ONCE + 7)]
+            touched = [await PUT.run(connection, [row(1, name, 5) for name in names])]
+            touched.append(await BY_PLACE.run(connection, [(1, name, LIZHOU, 5, 1, -5) for name in names]))
+            touched.append(await BY_PLACE.run(connection, [(1, name, LIZHOU, 6, 1, -5) for name in names]))
+            everything = await _read_all(connection)
+        await database.close()
+        return touched, everything
+
+    touched, everything = asyncio.run(story())
+    count = 2 * dialect.ROWS_AT_ONCE + 7
+    assert touched == [count, 0, count]
+    assert everything == [(1, f"{number:04}", 6) for number in range(count)]
+
+
+def test_what_is_appended_by_place_lies_in_its_columns(database_url: str) -> None:
+    async def story() -> list[tuple[int, str, int]]:
+        database = await _open(database_url)
+        async with database.write() as connection:
+            await APPEND.run(connection, [(1, "a", LIZHOU, 7, 1, -5), (2, "b", LIZHOU, 8, 1, -5)])
+            everything = await _read_all(connection)
+        await database.close()
+        return everything
+
+    assert asyncio.run(story()) == [(1, "a", 7), (2, "b", 8)]
 
 
 def test_many_rows_are_changed_each_to_a_value_of_its_own(database_url: str) -> None:

@@ -37,18 +37,6 @@ def test_a_full_disk_is_found_after_a_minute_and_forgotten_when_there_is_room(da
     assert asyncio.run(story()) == [[("disk_low", False)], [("disk_low", True)], []]
 
 
-def test_changes_say_what_opened_and_what_closed(database_url: str) -> None:
-    async def story() -> list[tuple[str, str]]:
-        async with watch(database_url) as district:
-            district.probes = {TITLE: FULL}
-            await district.run(10)
-            district.probes = {TITLE: ROOMY}
-            await district.run(10)
-            return [(each.kind, each.standing.rule) for each in district.changes]
-
-    assert asyncio.run(story()) == [("opened", "disk_low"), ("closed", "disk_low")]
-
-
 def test_a_fault_is_neither_opened_nor_closed_while_its_station_is_silent(database_url: str) -> None:
     async def story() -> set[str]:
         async with watch(database_url) as district:

@@ -1,6 +1,6 @@
 from collector.faults.cards import AREA_SILENT
 from collector.faults.rules.base import STILL, Category, Finding, Severity
-from collector.faults.standing import Hold, Kind, Standing, advance, list_differences
+from collector.faults.standing import Hold, Standing, advance
 
 HOLD = Hold(open_ms=100, close_ms=50)
 
@@ -51,13 +51,3 @@ def test_a_finding_may_be_worse_than_its_card_says() -> None:
     row = step(None, Finding(category=Category.POWER, severity=Severity.CRITICAL, since_ms=-7), 0)
     assert row is not None
     assert (row.category, row.severity, row.since_ms, row.found_ms) == (Category.POWER, Severity.CRITICAL, -7, 0)
-
-
-def test_what_is_held_back_has_neither_opened_nor_closed() -> None:
-    held = step(None, Finding(), 0)
-    assert held is not None
-    row = opened()
-    assert list_differences({}, {held.key: held}) == []
-    assert list_differences({held.key: held}, {}) == []
-    assert [each.kind for each in list_differences({held.key: held}, {row.key: row})] == [Kind.OPENED]
-    assert [each.kind for each in list_differences({row.key: row}, {})] == [Kind.CLOSED]
