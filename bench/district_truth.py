@@ -35,9 +35,16 @@ class Truth:
         return sorted(under, key=lambda each: (each.kind.scope != "station", -each.begin_ms))
 
     def is_about(self, trouble: Trouble, ticket: Ticket) -> bool:
-        """Whether a ticket tells of just this, and of the place that suffers: no smaller and no larger one."""
+        """Whether a ticket tells of just this, and of the place that suffers: no smaller and no larger one.
+
+        The silence of a station tells of its dark township where it began with it: a township in which fewer than three
+        were left to fall silent has no ticket of its own.
+        """
         if ticket.rule not in trouble.kind.rules:
             return False
+        if ticket.station_id is not None and trouble.kind.scope == "township":
+            began_with = trouble.begin_ms <= ticket.since_ms < trouble.end_ms
+            return began_with and trouble.place == self.township_of[ticket.station_id]
         if ticket.station_id is not None:
             return (trouble.kind.scope, trouble.place) == ("station", ticket.station_id)
         if ticket.area_id in self.areas:

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Table, event
 
-from collector.faults import queries
+from collector.faults import absence_queries, queries
 from collector.faults.pasts import look_back
 from collector.faults.rules.base import Past
 from collector.stations.models import station_states
@@ -201,3 +201,20 @@ def test_a_station_that_was_off_for_weeks_is_not_called_unused_when_it_is_back(d
             return [row.rule for row in (await district.findings()).values()]
 
     assert asyncio.run(story()) == []
+
+
+def test_of_a_long_time_line_only_the_end_is_read(sqlite_url: str) -> None:
+    """It grows by a thousand stretches a station and year, and is summed every quarter of an hour."""
+
+    async def story() -> list[str]:
+        async with watch(sqlite_url) as district, district.database.read() as reader:
+            asked: list[tuple[str, Any]] = []
+            event.listen(reader.sync_connection, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+            await absence_queries.sum_absent(reader, 510802, now_ms=NOW_MS)
+            statement, values = asked[0]
+            plan = await reader.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            return [step for *_, step in plan if "stretches" in step or " near " in step]
+
+    steps = asyncio.run(story())
+    assert len(steps) == 2
+    assert all(step.partition("(")[2].startswith("district_id=? AND station_id=? AND from_ms") for step in steps), steps
