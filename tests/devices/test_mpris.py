@@ -92,6 +92,22 @@ def test_a_playlist_makes_a_playing_of_each_film_also_of_one_that_comes_twice(de
     assert len({each["playback"] for each in told}) == 3
 
 
+def test_two_players_at_once_are_two_playings_and_neither_ends_the_other(desktop: Desktop) -> None:
+    first, second = put(desktop, 60, "a.mp4"), put(desktop, 60, "b.mp4")
+    with mpv(desktop, first):
+        desktop.wait_for('"ev":"restart"')
+        with mpv(desktop, second):
+            desktop.wait_for('"ev":"restart"', times=2)
+            assert sorted(desktop.look()["playing"]) == ["a", "b"]
+        desktop.wait_for('"ev":"exit"')
+        assert desktop.look()["playing"] == ["a"]
+    desktop.wait_for('"ev":"exit"')
+    desktop.look()
+    told = {each["name"]: each["reason"] for each in desktop.rig.told("playback.ended")}
+    assert told == {"a.mp4": "stopped", "b.mp4": "stopped"}
+    assert desktop.rig.kinds().count("playback.started") == 2
+
+
 def test_a_player_that_is_killed_ends_where_it_was_last_seen(desktop: Desktop) -> None:
     with mpv(desktop, put(desktop, 60)) as pid:
         desktop.wait_for('"ev":"tick"')

@@ -2,8 +2,9 @@
 
 import json
 import os
+import subprocess
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -142,6 +143,51 @@ def test_a_killed_player_is_abandoned_at_its_last_line(desk: Desk) -> None:
     assert at is not None
     assert at.mono_ms == last["mono"]
     assert 0.8 <= ended["content_s"] <= 2.5
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.rename(path.with_name("another.mp4"))])
+def test_a_film_deleted_or_renamed_while_it_plays_is_told_to_its_end_under_its_name(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, lose: Callable[[Path], object]
+) -> None:
+    monkeypatch.setattr(_opened, "_LEAST_MS", 500)
+    desk.sensor = PlaybackSensor(desk.sensor.settings.model_copy(update={"films": desk.folder}), desk.rig)
+    desk.look()
+    path = Path(desk.put(media.mp4(4.0)))
+    desk.rig.hashes[str(path)] = "a" * 64
+    with running(Mpv(desk.folder, str(path))) as mpv:
+        wait_until(lambda: any(line["ev"] == "restart" for line in desk.lines()), "the film running")
+        desk.look()
+        lose(path)
+        desk.rig.hashes.clear()
+        assert mpv.wait() == 0
+    (ended,) = desk.ended()
+    assert (ended["reason"], ended["name"], ended["sha256"], ended["flags"]) == ("completed", NAME, "a" * 64, [])
+    assert ended["content_s"] == pytest.approx(4, abs=0.5)
+    desk.sensor.close()
+
+
+def test_a_film_on_a_disc_and_one_on_a_drive_that_is_pulled_out_are_told(desk: Desk) -> None:
+    for name, seconds in (("disc", 1.0), ("drive", 60.0)):
+        mounted = desk.folder / name
+        mounted.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mounted], check=True)
+        (mounted / f"{name}.mp4").write_bytes(media.mp4(seconds))
+    subprocess.run(["mount", "-o", "remount,ro", desk.folder / "disc"], check=True)
+    try:
+        with running(Mpv(desk.folder, str(desk.folder / "disc" / "disc.mp4"))) as mpv:
+            assert mpv.wait() == 0
+        with running(Mpv(desk.folder, str(desk.folder / "drive" / "drive.mp4"))) as mpv:
+            mpv.wait_for_position(0.5)
+            subprocess.run(["umount", "--lazy", desk.folder / "drive"], check=True)
+            desk.look()
+            mpv.wait_for_position(1.5)
+            mpv.ask("quit")
+            mpv.wait()
+    finally:
+        for name in ("disc", "drive"):
+            subprocess.run(["umount", "--lazy", desk.folder / name], check=False, stderr=subprocess.DEVNULL)
+    told = {ended["name"]: (ended["reason"], ended["sha256"]) for ended in desk.ended()}
+    assert told == {"disc.mp4": ("completed", None), "drive.mp4": ("stopped", None)}
 
 
 def test_garbage_a_cut_lesson_and_a_missing_one_are_told_apart(desk: Desk) -> None:
