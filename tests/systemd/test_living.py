@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import media
 from tests.systemd.conftest import Pc
 from tests.systemd.machine import Machine
 
@@ -32,7 +33,9 @@ try:
 except OSError:
     print("cut off")
 """
-PLAY = ["systemd-run", "--user", "-M", "villager@.host", "--wait", "--quiet", "mpv", "--vo=null", "--ao=null"]
+BEGIN = ["systemd-run", "--user", "-M", "villager@.host", "--quiet"]
+MPV = ["mpv", "--vo=null", "--ao=null"]
+PLAY = [*BEGIN, "--wait", *MPV]
 
 
 def restarts(machine: Machine) -> int:
@@ -41,6 +44,11 @@ def restarts(machine: Machine) -> int:
 
 def wait_for_work(machine: Machine) -> None:
     machine.wait_until(lambda: machine.show(AGENT, "ActiveState") == "active", "the agent at work")
+
+
+def names(machine: Machine, kind: str) -> list[str]:
+    """Of the films of these facts."""
+    return [each["name"] for each in machine.told(kind)]
 
 
 def stream(machine: Machine) -> tuple[str, int]:
@@ -130,17 +138,23 @@ def test_hung_it_is_ended_by_the_watchdog_and_comes_back(pc: Pc) -> None:
     assert "Watchdog timeout" in pc.machine.journal()
 
 
-def test_a_shutdown_and_a_power_cut_are_told_apart(pc: Pc) -> None:
+def test_a_shutdown_and_a_power_cut_are_told_apart_and_the_film_that_ran_ends_where_it_was(pc: Pc) -> None:
     machine = pc.machine
     wait_for_work(machine)
     booted = len(machine.told("host.booted"))
     machine.shut_down()
     machine.boot()
     machine.wait_until(lambda: len(machine.told("host.booted")) > booted, "the second boot being told")
+    machine.write("/srv/courseware/long.mp4", media.mp4(120))
+    machine.wait_until(lambda: machine.show("user@1742", "ActiveState") == "active", "the villager's session")
+    machine.run(*BEGIN, *MPV, "/srv/courseware/long.mp4")
+    machine.wait_until(lambda: "long.mp4" in names(machine, "playback.started"), "the film", within_s=45)
     machine.cut_power()
     machine.boot()
     machine.wait_until(lambda: len(machine.told("host.booted")) > booted + 1, "the third boot being told")
     assert [each["clean"] for each in machine.told("host.booted")][-2:] == [True, False]
+    machine.wait_until(lambda: "long.mp4" in names(machine, "playback.ended"), "its end", within_s=45)
+    assert machine.told("playback.ended")[-1]["reason"] == "abandoned"
 
 
 def test_an_upgrade_keeps_the_spool_removal_the_data_and_purging_nothing(pc: Pc, tmp_path: Path) -> None:
