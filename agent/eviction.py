@@ -28,11 +28,11 @@ def forget_stored(db: sqlite3.Connection, *, upto: Mapping[int, int] | None = No
     """Delete lines the centre has, oldest first. Returns how many bytes of lines.
 
     `upto` names the last seq that may go by number of the stream, and of a disputed stream nothing goes: a person may
-    want to see it. Without `upto` every stored line may go. `enough` bytes end it. In small steps: on a full disk one
-    large step would need more room in the WAL than the ballast has given.
+    want to see it. Without `upto` every stored line may go, those of disputed streams last. `enough` bytes end it. In
+    small steps: on a full disk one large step would need more room in the WAL than the ballast has given.
     """
     freed = 0
-    for stream in list_streams(db):
+    for stream in sorted(list_streams(db), key=lambda each: (each.held, each.no)):
         last = stream.stored if upto is None else 0 if stream.held else upto.get(stream.no, 0)
         while (enough is None or freed < enough) and (step := _forget_step(db, stream.no, last)):
             freed += step

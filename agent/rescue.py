@@ -87,11 +87,14 @@ def _sort_in(db: sqlite3.Connection, row: Row, streams: dict[int, Stream], names
 
 
 def _heed_mark(db: sqlite3.Connection, streams: dict[int, Stream], name: str, last: int) -> None:
-    """What the mark knows beyond the file: how far the newest stream had come, and its name if nothing else does."""
+    """What the mark knows beyond the file: the newest stream's name, and how far it had come.
+
+    Lines that have lost the name of their stream are never taken for those of this one: they may be an older one's.
+    """
     known = next((each for each in streams.values() if each.stream == name), None)
     if known is None:
         newest = int(db.execute("SELECT coalesce(max(no), 0) FROM found").fetchone()[0])
-        no = newest if newest > max(streams, default=0) else max(streams, default=0) + 1
+        no = max(newest, *streams, 0) + 1
         streams[no] = Stream(no, name, last=last)
     elif last > known.last:
         streams[known.no] = replace(known, last=last, head=b"")

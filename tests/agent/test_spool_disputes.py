@@ -1,10 +1,13 @@
 """What the simulation found about the spool: disks and centres that go back in time, commits that fail too late."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from agent.eviction import forget_stored
 from agent.probes.base import Fact
 from agent.spool import Batch, Spool
 from shared.wire.v1 import read_event
@@ -89,6 +92,33 @@ def test_a_disputed_stream_stays_whole_however_long_ago_the_centre_had_it(spool:
         spool.acknowledge(spool.stream, 1, clock.now())
         spool.tidy(clock.now())
     assert spool.chain_at(disputed, 1) is not None
+
+
+def test_for_want_of_room_what_is_disputed_goes_last(spool: Spool, tmp_path: Path, clock: ManualClock) -> None:
+    spool.acknowledge(spool.stream, 1, clock.now())
+    spool.hold(spool.stream, clock.now())
+    spool.acknowledge(spool.stream, 1, clock.now())
+    with closing(sqlite3.connect(tmp_path / "spool" / "spool.db", isolation_level=None)) as db:
+        forget_stored(db, enough=1)
+        left = db.execute("SELECT no FROM lines").fetchall()
+    assert left == [(1,)]
+
+
+def test_lines_without_the_name_of_their_stream_are_not_told_under_that_of_another(
+    spool: Spool, tmp_path: Path, clock: ManualClock
+) -> None:
+    record(spool, clock, "a", "b")
+    first = spool.stream
+    spool.hold(first, clock.now())
+    record(spool, clock, "c")
+    second = spool.stream
+    spool.close()
+    with closing(sqlite3.connect(tmp_path / "spool" / "spool.db", isolation_level=None)) as db:
+        db.executescript("DELETE FROM lines WHERE no = 2; DELETE FROM streams; DELETE FROM names; VACUUM")
+    healed = Spool(tmp_path / "spool", clock.now())
+    told = {batch.stream: [read_event(line) for line in batch.lines] for batch in healed.batches(**MANY)}
+    assert [(each.kind, each.data.get("counts")) for each in told[second]] == [("spool.gap", {"unreadable": 2})]
+    assert told[healed.stream][0].data["previous"] == second
 
 
 def test_a_schema_that_is_no_longer_text_heals(spool: Spool, tmp_path: Path, clock: ManualClock) -> None:

@@ -56,8 +56,8 @@ class Audit:
     """Of the newest heartbeat that the centre has committed: when it was made in true time, its boot, its lease."""
     anchored: dict[str, set[str]] = field(default_factory=dict)
     """Boots of each station from which the centre has heard."""
-    holders: dict[str, list[str]] = field(default_factory=dict)
-    """Of cloned stations: which machine each accepted push came from, without repeats, since the last enrolment."""
+    holders: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    """Of cloned stations, since the last enrolment: whose turn it was, and how many answers that machine had heard."""
     rows: int = 0
     restores: int = 0
 
@@ -169,12 +169,16 @@ class Audit:
             require(off <= 0 or untold, "newest state wins", detail)
 
     def _holder(self, station: str, boot: str) -> None:
-        """Two machines that both go on under one name are found by the lease, lost answers allowed for."""
-        who = next(each.life.who for each in self.machines_of(station) if boot in each.boots)
-        seen = self.holders.setdefault(station, [])
-        if seen[-1:] != [who]:
-            seen.append(who)
-        require(len(seen) <= MOST_TURNS, "a clone is found", f"{station}: {len(seen)} turns of two machines taken")
+        """Two machines that both go on under one name are found by the lease.
+
+        One that hears no answer is not told from letters that come late, so however many come they are one turn.
+        """
+        machine = next(each for each in self.machines_of(station) if boot in each.boots)
+        turn = (machine.life.who, len(machine.link.answered))
+        turns = self.holders.setdefault(station, [])
+        if turn not in turns and (not turns or turns[-1][0] != turn[0]):
+            turns.append(turn)
+        require(len(turns) <= MOST_TURNS, "a clone is found", f"{station}: {len(turns)} turns of two machines taken")
 
     def _may_repeat(self, machines: Sequence[Machine]) -> bool:
         """What a sensor remembered may be lost with a spoilt disk, so that it tells something again."""
@@ -257,10 +261,12 @@ class Audit:
             require(not mixed or unread, "0 mixed", f"{where}: the centre has {there} there and both are content")
             if not mixed:
                 return "waiting"
-        if shelf.floor(stream) >= seq > book.upto:
+        if shelf.floor(stream) >= seq > book.upto and not shelf.held(stream):
             return "waiting"  # forgotten here; the gap is declared when the station learns that it is wanted
         if shelf.floor(stream) >= seq and self._is_fork_in_backup(machine):
-            return "held"  # it was stored, and forgotten here in its time, before the centre went back
+            return (
+                "held"  # it was stored and forgotten here, in its time or for want of room; then the centre went back
+            )
         require(entry.damaged > 0, "0 lost", f"{where} is neither at the centre nor in the spool")
         declared = max(self.tails.get(stream, 0), shelf.tails.get(stream, 0)) >= seq
         twice = entry.damaged > 1  # the telling of the first loss was itself lost
@@ -317,7 +323,7 @@ class Shelf:
         return (seq, seq, name) in self.lines.get(stream, ())
 
     def held(self, stream: str) -> bool:
-        return bool(self.streams[stream][1])
+        return stream in self.streams and bool(self.streams[stream][1])
 
     def stored(self, stream: str) -> int:
         return self.streams[stream][0] if stream in self.streams else 0
