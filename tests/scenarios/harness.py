@@ -168,13 +168,13 @@ class StoryStation:
 
     def _start(self) -> Agent:
         settings = AgentSettings(state_dir=self.folder, heartbeat_s=300, flush_s=30)
-        plugins = {name: _probe(sensor) for name, sensor in self.sensors.items()}
+        plugins = {name: scripted_probe(sensor) for name, sensor in self.sensors.items()}
         identity = load_identity(self.folder)
         now = self.now()
         return build(settings, identity, self.transport, now, look=InlineLook, plugins=plugins)
 
 
-def _probe(sensor: Sensor) -> Probe:
+def scripted_probe(sensor: Sensor) -> Probe:
     def make(settings: ProbeSettings, surroundings: Surroundings) -> Sensor:
         del settings, surroundings
         return sensor
