@@ -19,7 +19,7 @@ from collector.faults.judging import Scene, judge_district
 from collector.faults.links import Track
 from collector.faults.outages import Excuses, load_excuses
 from collector.faults.reading import Told, read_hours, read_told
-from collector.faults.rules.base import Card, Past, Rule, Suspicion, Swap, View
+from collector.faults.rules.base import SIGNS_KEPT_DAYS, Card, Past, Rule, Suspicion, Swap, View
 from collector.faults.standing import Key, Standing, area_subject, station_subject
 from collector.faults.views import Centre, Known, make_silent_view, make_unheard_view, make_view, note_arrival
 from collector.stations import queries as stations
@@ -29,8 +29,7 @@ from collector.timeline.presence import Ear, Sight
 from shared.discover import discover
 
 _NONE: frozenset[str] = frozenset()
-_SUSPECT_MS = 8 * 86_400_000
-"""Longer than any rule looks back."""
+_SIGNS_MS = SIGNS_KEPT_DAYS * 86_400_000
 
 
 _read = lru_cache(maxsize=1024)(read_told)
@@ -134,7 +133,7 @@ async def _open_books(connection: Connection, district_id: int, ear: Ear) -> _Bo
     fresh_ms = ear.now_ms - ear.period_ms - ear.grace_ms
     pulses = await stations.list_pulses(connection, district_id, fresh_ms=fresh_ms)
     heard = {number for number, each in pulses.items() if each.heartbeat is not None}
-    suspicions, swaps = await queries.list_signs(connection, district_id, since_ms=ear.now_ms - _SUSPECT_MS)
+    suspicions, swaps = await queries.list_signs(connection, district_id, since_ms=ear.now_ms - _SIGNS_MS)
     return _Books(
         ear=ear,
         clock=OpeningClock(_calendar(settings), ear.now_ms),

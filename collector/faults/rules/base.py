@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.months import local
 from shared.wire.states import (
@@ -72,6 +72,23 @@ class Limits(BaseModel):
     """The thresholds of a rule; each district may set its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+SIGNS_KEPT_DAYS = 8
+"""How far back a round reads signs that are told once, such as a swapped device."""
+
+Days = Annotated[float, Field(gt=0, le=SIGNS_KEPT_DAYS)]
+
+
+class SignLimits(Limits):
+    """Of a rule that goes by such signs: opens on one of the last `open_days`, closes after `close_days` without."""
+
+    open_days: Days = 1
+    close_days: Days = 7
+
+    def counts(self, at_ms: int, now_ms: int, *, is_open: bool) -> bool:
+        """Whether a sign of that moment still speaks for the fault."""
+        return now_ms - at_ms < (self.close_days if is_open else self.open_days) * 86_400_000
 
 
 class Peers(NamedTuple):

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 
-from pydantic import Field
-
 from collector.faults.rules.base import (
     SAMPLE_MS,
     Category,
+    Days,
     Facts,
     Finding,
-    Limits,
     Rule,
     Sample,
     Severity,
+    SignLimits,
     Swap,
     Translate,
     View,
@@ -26,18 +25,16 @@ _DEVICES = {"projector": "投影机", "display": "显示设备"}
 _OTHER = "设备"
 
 
-class SwapLimits(Limits):
-    """Opens on an exchange told of in the last `open_days`, closes when there has been none for `close_days`."""
+class SwapLimits(SignLimits):
+    """An exchange is asked about for a shorter time."""
 
-    open_days: float = Field(default=1, gt=0, le=8)
-    close_days: float = Field(default=3, gt=0, le=8)
+    close_days: Days = 3
 
 
 def judge(view: View, limits: SwapLimits, now_ms: int) -> Finding | None:
     """Nothing is broken: somebody has to say that it is right so, and to write it into the register."""
     swap = view.swap
-    days = limits.close_days if view.is_open(NAME) else limits.open_days
-    if swap is None or now_ms - swap.at_ms >= days * _DAY_MS:
+    if swap is None or not limits.counts(swap.at_ms, now_ms, is_open=view.is_open(NAME)):
         return None
     return Finding({"device": swap.device, "before": swap.before, "after": swap.after, "last_ms": swap.at_ms})
 

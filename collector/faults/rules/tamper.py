@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 
-from pydantic import Field
-
 from collector.faults.rules.base import (
     SAMPLE_MS,
     Category,
     Facts,
     Finding,
-    Limits,
     Rule,
     Sample,
     Severity,
+    SignLimits,
     Suspicion,
     Translate,
     View,
@@ -26,19 +24,9 @@ _CHANGED = "复制了硬盘或改动了数据"
 _SET_BACK = "把主机的时钟往回拨过"
 
 
-class TamperLimits(Limits):
-    """Opens on evidence of the last `open_days`, closes when there has been none for `close_days` (at most 8)."""
-
-    open_days: float = Field(default=1, gt=0, le=8)
-    close_days: float = Field(default=7, gt=0, le=8)
-
-
-def judge(view: View, limits: TamperLimits, now_ms: int) -> Finding | None:
+def judge(view: View, limits: SignLimits, now_ms: int) -> Finding | None:
     suspicion = view.suspicion
-    if suspicion is None:
-        return None
-    days = limits.close_days if view.is_open(NAME) else limits.open_days
-    if now_ms - suspicion.last_ms >= days * _DAY_MS:
+    if suspicion is None or not limits.counts(suspicion.last_ms, now_ms, is_open=view.is_open(NAME)):
         return None
     return Finding({"count": suspicion.count, "kind": suspicion.kind, "last_ms": suspicion.last_ms})
 
@@ -61,7 +49,7 @@ RULE = Rule(
     category=Category.SOFTWARE,
     severity=Severity.MAJOR,
     by_word=True,
-    limits=TamperLimits,
+    limits=SignLimits,
     fill=fill,
     judge=judge,
     samples=(

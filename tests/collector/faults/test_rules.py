@@ -1,6 +1,7 @@
 import pytest
+from pydantic import ValidationError
 
-from collector.faults.rules.base import Limits, Rule, Sample
+from collector.faults.rules.base import SIGNS_KEPT_DAYS, Limits, Rule, Sample
 from collector.faults.service import list_cards, list_rules
 
 RULES = list_rules()
@@ -86,3 +87,11 @@ def test_facts_that_lack_a_word_still_make_a_sentence() -> None:
 def test_limits_refuse_a_field_they_do_not_know() -> None:
     with pytest.raises(ValueError, match="extra"):
         Limits.model_validate({"open_below": 3})
+
+
+@pytest.mark.parametrize("name", ["device_swapped", "tamper"])
+def test_no_rule_may_go_by_signs_older_than_a_round_reads(name: str) -> None:
+    limits = RULES[name].limits
+    assert limits.model_validate({"close_days": SIGNS_KEPT_DAYS})
+    with pytest.raises(ValidationError):
+        limits.model_validate({"close_days": SIGNS_KEPT_DAYS + 1})
