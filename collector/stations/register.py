@@ -9,7 +9,8 @@ from collector.areas.service import plant_area
 from collector.db.engine import Connection
 from collector.stations import queries
 
-TOWNSHIP_SITE = "镇级站点"
+_SITES = {"街道": "街道站点", "乡": "乡级站点"}
+_TOWN_SITE = "镇级站点"
 
 
 async def plant_register(
@@ -52,10 +53,16 @@ async def plant_register(
         planted[township.short] = area_id
         if township.code in with_site:
             await queries.add_station(
-                connection, district_id, area_id=area_id, name=TOWNSHIP_SITE, kind="township", now_ms=now_ms
+                connection, district_id, area_id=area_id, name=name_site(township.name), kind="township", now_ms=now_ms
             )
         await _plant_villages(connection, district_id, area_id, township, now_ms)
     return planted
+
+
+def name_site(township: str) -> str:
+    """What the own station of a town, a township or a street (街道) is called."""
+    short = township.removesuffix("办事处")
+    return next((name for ending, name in _SITES.items() if short.endswith(ending)), _TOWN_SITE)
 
 
 async def _plant_villages(
