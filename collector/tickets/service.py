@@ -20,6 +20,7 @@ from collector.tickets.queries import Change, Ticket
 from collector.tickets.routing import Step
 from collector.tickets.words import ACTIONS, REPORTED, STATES, STEPS, Action, TicketState
 
+LATEST_MS = 366 * 86_400_000
 _IN_WORK = frozenset({TicketState.OPEN, TicketState.ACKNOWLEDGED, TicketState.WAITING})
 _ALLOWED: Mapping[Action, frozenset[TicketState]] = {
     Action.ACKNOWLEDGED: _IN_WORK,
@@ -93,8 +94,7 @@ async def acknowledge(
 
     Whoever acknowledges becomes its assignee.
     """
-    if promised_ms <= now_ms:
-        raise BadInputError("预计修好的时间必须晚于现在。请重新选择。")
+    _require_near(promised_ms, now_ms, "预计修好的时间必须晚于现在。请重新选择。")
     pace = await load_pace(connection, ticket.district_id)
     return await change_by_hand(
         connection,
@@ -153,8 +153,7 @@ async def wait(
 ) -> Ticket:
     """Put the ticket aside until a day, for a reason. Its ladder rests until then, and asks."""
     require_text(reason, "请写明挂起的原因，例如：等待配件。")
-    if until_ms <= now_ms:
-        raise BadInputError("挂起的截止时间必须晚于现在。请重新选择。")
+    _require_near(until_ms, now_ms, "挂起的截止时间必须晚于现在。请重新选择。")
     return await change_by_hand(
         connection,
         ticket,
@@ -298,6 +297,14 @@ async def change_by_hand(
         connection, changed, action, person_id=person_id, now_ms=now_ms, note=note.strip(), data=data, told=told
     )
     return changed
+
+
+def _require_near(day_ms: int, now_ms: int, advice: str) -> None:
+    """The ladder rests until the day a person names: it must come, and be one somebody will still think of."""
+    if day_ms <= now_ms:
+        raise BadInputError(advice)
+    if day_ms > now_ms + LATEST_MS:
+        raise BadInputError("日期最晚只能是一年以后。请选近一些的日期，到时可以再改。")
 
 
 def require_text(text: str, advice: str) -> None:

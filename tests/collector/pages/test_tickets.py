@@ -28,6 +28,13 @@ def test_a_ticket_is_acknowledged_with_a_promised_day(office: Office) -> None:
     assert "宝轮镇骨干" in page
 
 
+def test_a_far_promise_is_kept_to_the_day(office: Office) -> None:
+    with office.signed_in("宝轮镇骨干") as client:
+        status, page = do(client, "acknowledge", day="2026-12-14")
+    assert status == 303
+    assert "预计 12-14 18:00 修好" in page
+
+
 def test_the_button_of_a_list_promises_the_next_working_day_and_comes_back(office: Office) -> None:
     with office.signed_in("宝轮镇骨干") as client:
         form = {"csrf": csrf_of(client.get("/").text), "version": "1", "back": "/tickets?mine=1"}
@@ -84,6 +91,8 @@ def test_notes_hand_overs_waits_and_repairs_are_in_the_history(office: Office) -
     ("action", "form", "said"),
     [
         ("acknowledge", {"day": "2020-01-01"}, "必须晚于现在"),
+        ("acknowledge", {"day": "2027-10-01"}, "日期最晚只能是一年以后"),
+        ("wait", {"day": "2027-10-01", "note": "等配件"}, "日期最晚只能是一年以后"),
         ("comment", {"note": "  "}, "请写下备注内容"),
         ("reassign", {"assignee_id": "999"}, "没有这个人"),
         ("resolve", {"cause": "", "done": "x"}, "请填写故障原因"),
