@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -14,7 +14,7 @@ from collector.alerts.channels.base import Channel
 from collector.alerts.queries import Health, NewMessage, Sent, State
 from collector.alerts.words import STATES, explain
 from collector.db.engine import Connection
-from collector.errors import BadInputError, NotFoundError
+from collector.errors import BadInputError, CentreError, NotFoundError
 from collector.faults.service import list_cards
 from collector.people import queries as people
 from collector.people.access import May, Visitor, centre_of, everybody, may
@@ -59,6 +59,14 @@ class Filters(BaseModel):
     @property
     def person_id(self) -> int | None:
         return _number(self.person)
+
+
+class Trial(BaseModel):
+    """Whom to try, and by which channel; none where no channel has keys."""
+
+    channel: Annotated[str, Field(max_length=20)] = ""
+    person_id: Number
+    csrf: str = ""
 
 
 @router.get("/a/{token}", dependencies=[everybody()])
@@ -112,6 +120,18 @@ async def acknowledge(request: Request, token: str) -> Response:
 async def messages_page(
     request: Request, visitor: Annotated[Visitor, may(May.SET_CHANNELS)], filters: Annotated[Filters, Query()]
 ) -> Response:
+    return await _page(request, visitor, filters)
+
+
+async def _page(
+    request: Request,
+    visitor: Visitor,
+    filters: Filters,
+    *,
+    trial: Trial | None = None,
+    problem: CentreError | None = None,
+) -> Response:
+    """The page; with the trial that was refused, and why."""
     centre, district_id = centre_of(request), visitor.district_id
     async with centre.database.read() as connection:
         listed = await queries.list_messages(
@@ -129,6 +149,9 @@ async def messages_page(
     return renderer_of(request).page(
         request,
         "alerts/messages.html",
+        status=problem.status if problem else 200,
+        trial=trial or Trial(person_id=visitor.person.person_id),
+        problem=problem,
         messages=[(each, *explain(each.error)) for each in listed],
         dead=[(each, *explain(each.error)) for each in _recent(dead, centre.now_ms)],
         lines=[
@@ -146,25 +169,30 @@ async def messages_page(
 
 @router.post("/messages/trial")
 async def send_trial(
-    request: Request,
-    visitor: Annotated[Visitor, may(May.SET_CHANNELS)],
-    channel: Annotated[str, Form(max_length=20)],
-    person_id: Annotated[Number, Form()],
+    request: Request, visitor: Annotated[Visitor, may(May.SET_CHANNELS)], trial: Annotated[Trial, Form()]
 ) -> Response:
     """Put a trial message into the outbox: it goes the way every message goes, and its end is seen in the list."""
+    try:
+        await _put_trial(request, visitor, trial)
+    except BadInputError as problem:
+        return await _page(request, visitor, Filters(), trial=trial, problem=problem)
+    return RedirectResponse(f"/messages?person={trial.person_id}", 303)
+
+
+async def _put_trial(request: Request, visitor: Visitor, trial: Trial) -> None:
     centre = centre_of(request)
-    opened = service.open_channels(centre.settings.keys).get(channel)
+    opened = service.open_channels(centre.settings.keys).get(trial.channel)
     if opened is None:
         raise BadInputError(msgid("这个渠道没有设置密钥，发不出消息。请管理员先在设置里补上。"))
     async with centre.database.write() as connection:
-        person, chosen = await _person(connection, visitor, person_id)
-        address = opened.channel.address(person, chosen.get(channel, (0, ""))[1])
+        person, chosen = await _person(connection, visitor, trial.person_id)
+        address = opened.channel.address(person, chosen.get(trial.channel, (0, ""))[1])
         if not address:
             raise BadInputError(msgid("这个人在这个渠道上没有地址。请先填写收件地址。"))
         new = NewMessage(
             ticket_id=None,
-            person_id=person_id,
-            ways=[(channel, address)],
+            person_id=trial.person_id,
+            ways=[(trial.channel, address)],
             subject="【试发】远程教育站点监测",
             body=f"【试发】这是{visitor.name}发出的试验消息，收到说明这个渠道可用，不用处理。",
             data={"action": "trial", "link": f"{centre.settings.public_url.rstrip('/')}/"},
@@ -173,7 +201,6 @@ async def send_trial(
         await queries.add_message(
             connection, visitor.district_id, new, now_ms=centre.now_ms, not_before_ms=centre.now_ms
         )
-    return RedirectResponse(f"/messages?person={person_id}", 303)
 
 
 @router.get("/messages/people/{person_id}")

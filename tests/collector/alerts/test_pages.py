@@ -92,7 +92,16 @@ def test_a_trial_goes_the_way_of_every_message(office: Office) -> None:
         shut = client.post("/messages/trial", data={"csrf": csrf, "channel": "sms", "person_id": number})
         nowhere = client.post("/messages/trial", data={"csrf": csrf, "channel": "wecom", "person_id": number})
         nobody = client.post("/messages/trial", data={"csrf": csrf, "channel": "log", "person_id": 999})
-    assert [each.status_code for each in (sent, shut, nowhere, nobody)] == [303, 422, 422, 404]
+        unsaid = client.post("/messages/trial", data={"csrf": csrf, "person_id": number})
+    assert [each.status_code for each in (sent, shut, nowhere, nobody, unsaid)] == [303, 422, 422, 404, 422]
+    for refused, said in (
+        (shut, "这个渠道没有设置密钥"),
+        (nowhere, "这个人在这个渠道上没有地址"),
+        (unsaid, "没有设置密钥"),
+    ):
+        assert said in refused.text
+        assert 'action="/messages/trial#trial"' in refused.text, "the form is there to try again"
+        assert f'<option value="{number}" selected>' in refused.text
     (message,) = write(office.url, lambda connection: queries.list_messages(connection, 510802))
     assert (message.channel, message.state, message.person_id) == ("log", State.PENDING, number)
     assert asyncio.run(_send(office)) == 1
