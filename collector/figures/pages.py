@@ -1,5 +1,6 @@
 """The figures on the screen and as CSV."""
 
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -66,6 +67,7 @@ async def figures(
         table=table,
         asked=asked,
         period=period,
+        period_word=_word(period, renderer_of(request).gettext(request)),
         by_words=BY_WORDS,
         periods=_offered(centre.now_ms, centre.settings.zone),
         now_ms=centre.now_ms,
@@ -116,6 +118,13 @@ def _period(text: str, now_ms: int, zone: ZoneInfo) -> str:
     except ValueError:
         is_year = len(text) == 4 and text.isdecimal() and int(text) > 2000
         return text if is_year else str(local(now_ms, zone).year)
+
+
+def _word(period: str, translate: Callable[[str], str]) -> str:
+    """A period as a sentence names it: 2026 年, 2026 年 9 月."""
+    year, _, month = period.partition("-")
+    said = translate(msgid("{year} 年 {month} 月")) if month else translate(msgid("{year} 年"))
+    return said.format(year=year, month=month.lstrip("0"))
 
 
 def _bounds(period: str, zone: ZoneInfo) -> Span:

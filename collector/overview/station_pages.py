@@ -37,6 +37,7 @@ router = APIRouter(prefix="/stations/{station_id}")
 
 _PLAYBACKS = 12
 _STOCK = 30
+STOCK_MOST = 2_000
 _TICKETS = 20
 _DAYS_DRAWN = 7
 _DAYS_COUNTED = (7, 30)
@@ -139,7 +140,11 @@ async def _presence(connection: Connection, centre: Centre, district_id: int, st
     return {
         "any": bool(stretches),
         "days": strip.draw(stretches, now_ms=now_ms, days=_DAYS_DRAWN, zone=zone),
-        "figures": [strip.figure(days, each.get(station_id)) for days, each in told.items()],
+        "figures": strip.figures(
+            {days: each.get(station_id) for days, each in told.items()},
+            since_ms=await timeline_queries.get_first_known(connection, district_id, station_id),
+            now_ms=now_ms,
+        ),
         "shapes": strip.SHAPES,
     }
 
@@ -161,6 +166,7 @@ async def _page(
     centre = centre_of(request)
     month = month_of(centre.now_ms, centre.settings.zone)
     district_id = visitor.district_id
+    stock_shown = STOCK_MOST if request.query_params.get("stock") == "all" else _STOCK
     async with centre.database.read() as connection:
         station = await _require(connection, visitor, station_id)
         state = await stations.get_state(connection, district_id, station_id)
@@ -172,7 +178,9 @@ async def _page(
             "limits": await limits_of(connection, centre, district_id, ready_ms=ready_ms(request)),
             "names": await people.list_names(connection, district_id),
             "presence": await _presence(connection, centre, district_id, station_id),
-            "stock": await stock_queries.list_stock(connection, district_id, station_id, _STOCK),
+            "stock": await stock_queries.list_stock(connection, district_id, station_id, stock_shown),
+            "stock_total": await stock_queries.count_stock(connection, district_id, station_id),
+            "stock_most": STOCK_MOST,
         }
     heartbeat = None if state is None else senses.read_heartbeat(state.heartbeat)
     lines = []

@@ -12,6 +12,7 @@ from collector.web.i18n import msgid
 from shared.months import local
 
 DAY_MINUTES = 24 * 60
+_DAY_MS = 86_400_000
 ROW = 16
 """Height of a day's row in the drawing; its width is a minute a unit."""
 
@@ -57,11 +58,15 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Availability over the last `days`; `percent` None: too little is known for a figure."""
+    """Availability over the last `days`; `percent` None: too little is known for a figure.
+
+    `since_ms` where the station is younger than that: percentage and coverage count from then on.
+    """
 
     days: int
     percent: float | None
     coverage: float | None
+    since_ms: int | None = None
 
 
 def begin_of_days(now_ms: int, days: int, zone: ZoneInfo) -> int:
@@ -76,10 +81,17 @@ def draw(stretches: Sequence[Stretch], *, now_ms: int, days: int, zone: ZoneInfo
     return [Day(begin, row * ROW, tuple(_list_bars(stretches, begin, end))) for row, (begin, end) in enumerate(rows)]
 
 
-def figure(days: int, told: Availability | None) -> Figure:
-    if told is None or told.share is None or not told.is_enough:
-        return Figure(days, None, None if told is None else told.coverage)
-    return Figure(days, 100 * told.share, told.coverage)
+def figures(told: Mapping[int, Availability | None], *, since_ms: int | None, now_ms: int) -> list[Figure]:
+    """A figure for each number of days, shortest first; at the age of the station the longer ones say nothing more."""
+    found: list[Figure] = []
+    for days, each in sorted(told.items()):
+        is_whole = since_ms is None or since_ms <= now_ms - days * _DAY_MS
+        share = each.share if each is not None and each.is_enough else None
+        percent, coverage = None if share is None else 100 * share, None if each is None else each.coverage
+        found.append(Figure(days, percent, coverage, None if is_whole else since_ms))
+        if not is_whole:
+            break
+    return found
 
 
 def _list_bars(stretches: Sequence[Stretch], begin_ms: int, end_ms: int) -> list[Bar]:

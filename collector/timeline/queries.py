@@ -104,6 +104,13 @@ async def availability(
     return {number: Availability(**values) for number, values in sums.items()}
 
 
+async def get_first_known(connection: AsyncConnection, district_id: int, station_id: int) -> int | None:
+    """Since when there is a time line of this station: nothing before it counts anywhere. None: it has none yet."""
+    mine = (stretches.c.district_id == district_id) & (stretches.c.station_id == station_id)
+    found: int | None = await connection.scalar(select(func.min(stretches.c.from_ms)).where(mine))
+    return found
+
+
 async def list_stretches(
     connection: AsyncConnection, district_id: int, station_id: int | None = None, *, from_ms: int, to_ms: int
 ) -> list[Stretch]:

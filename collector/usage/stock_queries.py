@@ -67,6 +67,12 @@ async def list_stock(connection: Connection, district_id: int, station_id: int, 
     return [StockItem(*row) for row in await connection.execute(statement)]
 
 
+async def count_stock(connection: Connection, district_id: int, station_id: int) -> int:
+    """How many files of courseware lie on the disk now."""
+    statement = select(func.count()).select_from(stock)
+    return int(await connection.scalar(statement.where(stock.c.station_id == station_id, *_is_held(district_id))) or 0)
+
+
 async def list_held(connection: Connection, district_id: int) -> dict[int, list[str]]:
     """What we believe each station holds now, by the SHA-256 of the files."""
     statement = select(stock.c.station_id, stock.c.sha256).where(*_is_held(district_id))

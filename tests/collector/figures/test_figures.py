@@ -190,7 +190,13 @@ def test_a_senseless_address_shows_this_year(office: Office) -> None:
     with office.signed_in("主任") as browser:
         answers = [browser.get(f"/figures?{query}") for query in ("period=2026-99&by=x", "period=昨天", "period=0000")]
     assert [each.status_code for each in answers] == [200] * 3
-    assert all("2026 共发现故障" in each.text for each in answers)
+    assert all("2026 年共发现故障" in each.text for each in answers)
+
+
+def test_a_month_is_named_as_people_say_it(office: Office) -> None:
+    with office.signed_in("主任") as browser:
+        page = browser.get("/figures?period=2026-09").text
+    assert "<p>2026 年 9 月共发现故障" in page
 
 
 def test_the_file_has_the_same_lines_and_no_formula(office: Office) -> None:

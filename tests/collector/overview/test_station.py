@@ -6,10 +6,15 @@ import pytest
 from collector.overview import senses
 from collector.overview.senses import Standing
 from collector.overview.words import KIND_WORDS, SESSION_LOOKS
+from collector.timeline import queries as timeline
+from collector.timeline.presence import Presence, Stretch
+from collector.usage import stock_queries
+from collector.usage.facts import StockMove
 from collector.usage.records import SessionState
+from shared.months import local
 from shared.wire.kinds import StudyKind
 from shared.wire.v1 import Heartbeat, SpoolReport
-from tests.office import BOOT, Office, csrf_of, probe
+from tests.office import BOOT, Office, csrf_of, probe, write
 
 AIGUO, LAOLIN = "宝轮镇 爱国社区", "宝轮镇 老林村"
 
@@ -91,6 +96,30 @@ def test_the_page_says_what_is_pending_and_shows_text_of_others_as_text(office: 
     assert "<b>坏" not in page
     assert "连不上投影机" in page
     assert "thermometer" in page
+
+
+def test_availability_counts_from_the_installation_and_says_so(office: Office) -> None:
+    station_id, from_ms = office.district.stations[AIGUO], office.now_ms - 3 * 3_600_000
+    row = Stretch(station_id, from_ms, None, Presence.UP, checked=True)
+    write(office.url, lambda connection: timeline.add_stretches(connection, 510802, [row]))
+    with office.signed_in("主任") as client:
+        page = client.get(f"/stations/{station_id}").text
+    assert f"{local(from_ms):%m-%d %H:%M} 以来 <strong>100.0%</strong>（资料覆盖 100%）" in page
+    assert "近 30 天" not in page
+
+
+def test_a_long_stock_says_how_much_of_it_is_shown_and_shows_the_rest(office: Office) -> None:
+    station_id = office.district.stations[AIGUO]
+    titles = {number: f"课件{number:03}" for number in range(1, 33)}
+    moves = [StockMove(f"{number:064x}", "aa", number, True, title, title) for number, title in titles.items()]
+    write(office.url, lambda connection: stock_queries.put_moves(connection, 510802, station_id, moves, []))
+    with office.signed_in("主任") as client:
+        page = client.get(f"/stations/{station_id}").text
+        whole = client.get(f"/stations/{station_id}?stock=all").text
+    assert "显示最新的 30 个，共 32 个。" in page
+    assert [page.count("课件032"), page.count("课件001")] == [1, 0]
+    assert whole.count("课件001") == 1
+    assert "显示最新的" not in whole
 
 
 def test_a_station_without_the_agent_says_the_next_step(office: Office) -> None:

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from collector.overview.strip import SHAPES, draw, figure
+import pytest
+
+from collector.overview.strip import SHAPES, Figure, draw, figures
 from collector.timeline.presence import Presence, Stretch
 from collector.timeline.queries import Availability
 from shared.months import BEIJING
@@ -36,7 +38,23 @@ def test_every_presence_has_a_shape_of_its_own() -> None:
     assert len({(each.top, each.height) for each in SHAPES.values()}) == len(Presence)
 
 
-def test_too_little_knowledge_makes_no_percentage() -> None:
-    assert figure(7, None).percent is None
-    assert figure(7, Availability(up_ms=50, unknown_ms=50)).percent is None
-    assert figure(7, Availability(up_ms=90, down_ms=10)).percent == 90
+@pytest.mark.parametrize(
+    ("told", "percent"),
+    [
+        (None, None),
+        (Availability(up_ms=50, unknown_ms=50), None),
+        (Availability(up_ms=90, down_ms=10), 90),
+    ],
+)
+def test_too_little_knowledge_makes_no_percentage(told: Availability | None, percent: float | None) -> None:
+    (found,) = figures({7: told}, since_ms=at("2026-08-01 00:00"), now_ms=NOW)
+    assert found.percent == percent
+    assert found.since_ms is None
+
+
+def test_a_figure_of_a_young_station_says_since_when_and_once() -> None:
+    hours, days = Availability(up_ms=25, down_ms=75), Availability(up_ms=60, down_ms=40)
+    installed, last_week = at("2026-09-10 11:58"), at("2026-09-01 09:00")
+    assert figures({7: hours, 30: hours}, since_ms=installed, now_ms=NOW) == [Figure(7, 25.0, 1.0, installed)]
+    found = figures({7: hours, 30: days}, since_ms=last_week, now_ms=NOW)
+    assert [(each.days, each.since_ms) for each in found] == [(7, None), (30, last_week)]
