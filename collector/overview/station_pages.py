@@ -37,7 +37,7 @@ router = APIRouter(prefix="/stations/{station_id}")
 
 _PLAYBACKS = 12
 _STOCK = 30
-STOCK_MOST = 2_000
+_STOCK_MOST = 2_000
 _TICKETS = 20
 _DAYS_DRAWN = 7
 _DAYS_COUNTED = (7, 30)
@@ -149,6 +149,16 @@ async def _presence(connection: Connection, centre: Centre, district_id: int, st
     }
 
 
+async def _stock(connection: Connection, district_id: int, station_id: int, *, whole: bool) -> Mapping[str, Any]:
+    """The newest courseware on its disk, or all that a page can bear, of so many in all."""
+    limit = _STOCK_MOST if whole else _STOCK
+    return {
+        "files": await stock_queries.list_stock(connection, district_id, station_id, limit),
+        "total": await stock_queries.count_stock(connection, district_id, station_id),
+        "most": _STOCK_MOST,
+    }
+
+
 async def _require(connection: Connection, visitor: Visitor, station_id: int) -> Station:
     station = await stations.require_station(connection, visitor.district_id, station_id)
     visitor.require_sight(station_id=station.station_id, township_id=station.township_id)
@@ -166,7 +176,6 @@ async def _page(
     centre = centre_of(request)
     month = month_of(centre.now_ms, centre.settings.zone)
     district_id = visitor.district_id
-    stock_shown = STOCK_MOST if request.query_params.get("stock") == "all" else _STOCK
     async with centre.database.read() as connection:
         station = await _require(connection, visitor, station_id)
         state = await stations.get_state(connection, district_id, station_id)
@@ -178,9 +187,9 @@ async def _page(
             "limits": await limits_of(connection, centre, district_id, ready_ms=ready_ms(request)),
             "names": await people.list_names(connection, district_id),
             "presence": await _presence(connection, centre, district_id, station_id),
-            "stock": await stock_queries.list_stock(connection, district_id, station_id, stock_shown),
-            "stock_total": await stock_queries.count_stock(connection, district_id, station_id),
-            "stock_most": STOCK_MOST,
+            "stock": await _stock(
+                connection, district_id, station_id, whole=request.query_params.get("stock") == "all"
+            ),
         }
     heartbeat = None if state is None else senses.read_heartbeat(state.heartbeat)
     lines = []
