@@ -52,6 +52,8 @@ def serve(settings: Settings) -> None:
             host=settings.host,
             port=settings.port,
             http=DeadlineProtocol,
+            proxy_headers=settings.behind_proxy,
+            forwarded_allow_ips=sorted(settings.proxies),
             workers=1,
             timeout_keep_alive=settings.heartbeat_s * 3,
             timeout_graceful_shutdown=5,

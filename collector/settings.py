@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """How stations and people reach this centre. With `https` this process speaks TLS itself, see `behind_proxy`."""
     behind_proxy: bool = False
     """Whether a proxy in front of this process ends TLS. It may use `server.pem` of `tls_dir` as its certificate."""
+    proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"})
+    """Addresses and networks of that proxy: only its word is taken for where a request comes from."""
     tls_dir: Path | None = None
     """Keys and certificates of the centre; where none is named, `tls` beside the SQLite database."""
     timezone: str = "Asia/Shanghai"
