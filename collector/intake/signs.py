@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from collector.intake.booking import FIRST_POSSIBLE_MS
-from shared.wire.kinds import ClockJumped, DeviceChanged
+from shared.wire.kinds import ClockJumped, DeviceChanged, HostRolledBack
 
-CLOCK_SET_BACK, DEVICE_CHANGED = "clock-set-back", "device-changed"
-_KINDS = frozenset({"clock.jumped", "device.changed"})
+CLOCK_SET_BACK, DEVICE_CHANGED, DISK_SET_BACK = "clock-set-back", "device-changed", "disk-set-back"
+_KINDS = frozenset({"clock.jumped", "device.changed", "host.rolled_back"})
 _BACK_MS = 600_000
 
 
@@ -26,6 +26,8 @@ def read_sign(row: Mapping[str, Any]) -> tuple[str, str] | None:
         data = json.loads(row["line"])["data"]
         if row["kind"] == "device.changed":
             return DEVICE_CHANGED, DeviceChanged.model_validate(data).model_dump_json()
+        if row["kind"] == "host.rolled_back":
+            return DISK_SET_BACK, HostRolledBack.model_validate(data).model_dump_json()
         by_ms = ClockJumped.model_validate(data).by_ms
     except (ValueError, KeyError, TypeError, ValidationError):
         return None

@@ -35,6 +35,15 @@ except OSError:
 """
 BEGIN = ["systemd-run", "--user", "-M", "villager@.host", "--quiet"]
 MPV = ["mpv", "--vo=null", "--ao=null"]
+PEEP = """
+import socket
+link = socket.socket(socket.AF_UNIX)
+try:
+    link.connect("/run/user/1742/bus")
+    print("there")
+except OSError as error:
+    print(type(error).__name__)
+"""
 PLAY = [*BEGIN, "--wait", *MPV]
 
 
@@ -84,6 +93,13 @@ def test_it_holds_no_capability_and_opens_no_port(pc: Pc) -> None:
     held = [line.split()[1] for line in status if line.startswith(("CapEff", "CapPrm", "CapBnd", "CapAmb"))]
     assert held == ["0" * 16] * 4
     assert pc.machine.python(LISTENING, pid).strip() == "[]"
+
+
+def test_its_account_may_not_look_into_the_villagers_session(pc: Pc) -> None:
+    wait_for_work(pc.machine)
+    account = pc.machine.run("stat", "-L", "-c", "%u", STATE).strip()
+    looked = [pc.machine.python(PEEP, user=user).strip() for user in ("1742", account)]
+    assert looked == ["there", "PermissionError"]
 
 
 def test_only_peoples_accounts_are_heard(pc: Pc) -> None:

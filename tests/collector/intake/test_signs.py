@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from collector.intake.signs import CLOCK_SET_BACK, DEVICE_CHANGED, read_sign
+from collector.intake.signs import CLOCK_SET_BACK, DEVICE_CHANGED, DISK_SET_BACK, read_sign
 
 NOW_MS = 1_788_000_000_000
 HOUR_MS = 3_600_000
@@ -49,3 +49,9 @@ def test_another_device_is_a_sign_that_says_which() -> None:
     assert sign is not None
     assert sign[0] == DEVICE_CHANGED
     assert json.loads(sign[1])["after"] == ACER
+
+
+def test_a_disk_that_went_back_in_time_is_a_sign() -> None:
+    told = {"turns": 43, "last_seen_ms": NOW_MS}
+    assert read_sign(row("host.rolled_back", told)) == (DISK_SET_BACK, json.dumps(told, separators=(",", ":")))
+    assert read_sign(row("host.rolled_back", {"turns": "many"})) is None

@@ -3,8 +3,10 @@
 import asyncio
 import json
 
+import pytest
+
 from collector.intake import queries as intake
-from collector.intake.signs import CLOCK_SET_BACK, DEVICE_CHANGED
+from collector.intake.signs import CLOCK_SET_BACK, DEVICE_CHANGED, DISK_SET_BACK
 from collector.tickets import service
 from collector.tickets.queries import Ticket
 from tests.watching import Watch, watch
@@ -54,14 +56,18 @@ def test_a_swapped_projector_is_asked_about_until_somebody_answers(database_url:
     assert open_after == [0, 1], "quiet after the answer, asked again of another exchange"
 
 
-def test_a_clock_set_back_is_told_as_such(database_url: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [(CLOCK_SET_BACK, "把主机的时钟往回拨过"), (DISK_SET_BACK, "主机装了还原卡或做过一键还原")],
+)
+def test_a_clock_or_a_disk_set_back_is_told_as_such(database_url: str, kind: str, why: str) -> None:
     async def story() -> tuple[str, str]:
         async with watch(database_url) as district:
-            await _tell(district, CLOCK_SET_BACK, "set back by 120 minutes")
+            await _tell(district, kind, "details")
             await district.run(2)
             ticket = await district.ticket()
             return ticket.rule, service.describe(ticket)
 
     rule, seen = asyncio.run(story())
     assert rule == "tamper"
-    assert seen.endswith("可能是把主机的时钟往回拨过")
+    assert seen.endswith(f"可能是{why}")
