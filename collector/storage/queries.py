@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, MetaData, Table, and_, delete, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from collector.intake.models import events, pledges, streams
+from collector.intake.models import events, pledges, security_events, streams
 from collector.stations.models import station_states
 
 OTHER = "events_other"
 """The partition of months nobody made one for: broken clocks, and a past from before this centre."""
+
+DISPUTES = ("stream-conflict", "pledge-differs")
+"""Evidence that a station has shown another history than the one stored here."""
 
 _PARTITION = re.compile(r"^events_(\d{6})$")
 _LOCK_WAIT = "5s"
@@ -86,22 +89,25 @@ async def detach_month(connection: AsyncConnection, month: int) -> None:
     await connection.execute(text(f"ALTER TABLE events DETACH PARTITION events_{month:06d}"))
 
 
-async def drop_detached(connection: AsyncConnection, month: int, *, before: int) -> int:
+async def drop_detached(connection: AsyncConnection, month: int, *, before: int, since_ms: int) -> int:
     """Drop a month that is off the log; what is booked in `before` or later, or disputed, moves to the others.
 
-    Returns how many.
+    A conflict counts from `since_ms` on. Returns how many moved.
     """
     part = _part(month)
-    kept = select(part).where(or_(part.c.booked_month >= before, _is_disputed(part)))
+    kept = select(part).where(or_(part.c.booked_month >= before, _is_disputed(part, since_ms)))
     moved = (await connection.execute(events.insert().from_select([each.name for each in events.c], kept))).rowcount
     await connection.execute(text(f"DROP TABLE events_{month:06d}"))
     return moved
 
 
-async def list_streams(connection: AsyncConnection, *, before: int) -> list[StreamName]:
-    """Streams that may have single events booked before this month and to drop: all, or those among the others."""
+async def list_streams(connection: AsyncConnection, *, before: int, since_ms: int) -> list[StreamName]:
+    """Streams that may have single events booked before this month and to drop: all, or those among the others.
+
+    None that is disputed; a conflict counts from `since_ms` on.
+    """
     columns = (streams.c.district_id, streams.c.station_id, streams.c.stream, streams.c.folded)
-    statement = select(*columns).where(~_is_disputed(streams)).order_by(*columns[:3])
+    statement = select(*columns).where(~_is_disputed(streams, since_ms)).order_by(*columns[:3])
     if has_partitions(connection):
         old = _others.c.booked_month < before
         named = select(_others.c.seq).where(_same_stream(_others, streams), old)
@@ -124,13 +130,15 @@ async def drop_events(connection: AsyncConnection, stream: StreamName, *, before
     return (await connection.execute(old)).rowcount
 
 
-def _is_disputed(table: Table) -> ColumnElement[bool]:
-    """Whether a row belongs to a station that is held aside, or to a stream whose newest pledge is wrong."""
-    states, pledge = station_states.c, pledges.c
+def _is_disputed(table: Table, since_ms: int) -> ColumnElement[bool]:
+    """Whether a row belongs to a station held aside, one that contradicted itself, or a stream wrongly pledged."""
+    states, pledge, told = station_states.c, pledges.c, security_events.c
     here = (states.district_id == table.c.district_id, states.station_id == table.c.station_id)
     held = select(states.station_id).where(*here, states.held_ms.is_not(None)).exists()
     wrong = select(pledge.seq).where(_same_stream(pledges, table), pledge.right.is_(False)).exists()
-    return or_(held, wrong)
+    mine = (told.district_id == table.c.district_id, told.station_id == table.c.station_id)
+    differs = select(told.event_id).where(*mine, told.kind.in_(DISPUTES), told.at_ms >= since_ms).exists()
+    return or_(held, wrong, differs)
 
 
 def _part(month: int) -> Table:

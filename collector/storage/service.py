@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from collector.db.engine import Database
 from collector.storage import queries
-from shared.months import month_of, next_month, previous_month
+from shared.months import month_bounds, month_of, next_month, previous_month
 
 log = logging.getLogger("yuanjiao.storage")
 
@@ -38,12 +38,14 @@ async def drop_old_events(database: Database, *, keep_months: int, now_ms: int, 
     """Drop raw events booked more than `keep_months` before this month, once they are folded. Returns how many.
 
     Whole partitions count as nothing. Figures, sessions and playbacks made of the events stay; so do the events of a
-    station held aside, and of a stream whose pledge is wrong, until a person has decided.
+    station held aside, and of a stream whose pledge is wrong, until a person has decided. Of a station that has shown
+    another history they stay for `keep_months` after it last did, however old they are.
     """
     before = first_kept_month(now_ms, keep_months, zone)
-    await _drop_months(database, before)
+    since_ms, _ = month_bounds(before, zone)
+    await _drop_months(database, before, since_ms)
     async with database.read() as connection:
-        streams = await queries.list_streams(connection, before=before)
+        streams = await queries.list_streams(connection, before=before, since_ms=since_ms)
     dropped = 0
     for stream in streams:
         while count := await _drop_batch(database, stream, before):
@@ -59,7 +61,7 @@ async def _drop_batch(database: Database, stream: queries.StreamName, before: in
         return await queries.drop_events(connection, stream, before=before, window=BATCH)
 
 
-async def _drop_months(database: Database, before: int) -> None:
+async def _drop_months(database: Database, before: int, since_ms: int) -> None:
     """Take a month off the log at once, then see to what of it is still wanted; a crash between is made good here."""
     async with database.read() as connection:
         if not queries.has_partitions(connection):
@@ -76,7 +78,7 @@ async def _drop_months(database: Database, before: int) -> None:
         detached = sorted(await queries.list_detached(connection))
     for month in detached:
         async with database.write() as connection:
-            moved = await queries.drop_detached(connection, month, before=before)
+            moved = await queries.drop_detached(connection, month, before=before, since_ms=since_ms)
             log.info("storage.month_dropped month=%d moved=%d", month, moved)
 
 

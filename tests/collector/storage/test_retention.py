@@ -133,6 +133,12 @@ SELECT district_id, station_id, stream, 2, stream, 'k', stream, 1, false FROM st
 """
 
 
+CONFLICT = """
+INSERT INTO security_events (district_id, event_id, station_id, at_ms, kind, detail)
+SELECT district_id, 1, station_id, {at_ms}, '{kind}', 'stream ' FROM streams
+"""
+
+
 @pytest.mark.parametrize("dispute", ["UPDATE station_states SET held_ms = 1", WRONG_PLEDGE])
 def test_what_is_disputed_stays_until_somebody_has_decided(dispute: str, tell: Tell) -> None:
     async def story(log: Log) -> None:
@@ -149,6 +155,35 @@ def test_what_is_disputed_stays_until_somebody_has_decided(dispute: str, tell: T
         await log.ask("DELETE FROM pledges")
         assert await log.drop_old(later) == 2
         assert await log.months() == [202711]
+
+    tell(story)
+
+
+@pytest.mark.parametrize("kind", ["stream-conflict", "pledge-differs"])
+def test_where_two_histories_were_told_the_lines_stay_for_as_long_again(kind: str, tell: Tell) -> None:
+    async def story(log: Log) -> None:
+        await log.make_months()
+        await log.append("2026-09-03 10:00", "2026-09-04 10:00", "2027-11-01 10:00")
+        await log.fold()
+        await log.ask(CONFLICT.format(at_ms=at("2027-10-20 10:00"), kind=kind))
+        assert await log.drop_old(at("2027-11-10 09:00")) == 0
+        assert await log.drop_old(at("2028-11-10 09:00")) == 0
+        assert await log.months() == [202609, 202609, 202711]
+        assert await log.drop_old(at("2028-12-10 09:00")) == 2
+        assert await log.months() == [202711]
+
+    tell(story)
+
+
+def test_evidence_of_another_kind_or_another_station_holds_nothing_back(tell: Tell) -> None:
+    async def story(log: Log) -> None:
+        await log.append("2025-01-01 10:00")
+        await log.fold()
+        await log.ask(CONFLICT.format(at_ms=NOW_MS, kind="clock-set-back"))
+        await log.ask("UPDATE security_events SET event_id = 2")
+        await log.ask(CONFLICT.format(at_ms=NOW_MS, kind="stream-conflict"))
+        await log.ask("UPDATE security_events SET station_id = 2 WHERE event_id = 1")
+        assert await log.drop_old() == 1
 
     tell(story)
 
