@@ -1,5 +1,6 @@
 """Stories of villages without a network, whose records travel on a stick."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from collector.intake.bundles import Imported, import_bundle
 from collector.intake.models import events
 from collector.stations import queries as stations
 from collector.stations.models import station_states
-from shared.bundle import Receipt, read_parts
+from shared import signing
+from shared.bundle import METHOD, Receipt, read_parts, write_parts
+from shared.wire.v1 import PATH
 from tests.scenarios.harness import District, StoryStation
 
 VILLAGE = "大石镇 红岩村"
@@ -189,6 +192,18 @@ def test_a_bundle_with_another_key_is_refused(district: District, cut_off: Story
     assert made is not None
     with pytest.raises(BadInputError, match="没有登记过"):
         take_in(district, made.path)
+
+
+def test_a_bomb_on_a_stick_is_refused_before_it_is_unpacked(
+    district: District, cut_off: StoryStation, tmp_path: Path
+) -> None:
+    mine, path, bomb = load_identity(cut_off.folder), tmp_path / "bomb.bundle", gzip.compress(bytes(200 << 20))
+    header = signing.authorization(mine.key, method=METHOD, path=PATH, station=mine.station, body=bomb)
+    with path.open("wb") as file:
+        write_parts(file, [(header, bomb)])
+    with pytest.raises(BadInputError, match="too-large"):
+        take_in(district, path)
+    assert stored(district, VILLAGE) == []
 
 
 def test_a_bundle_of_a_pc_that_was_taken_out_of_service_is_refused(
