@@ -86,7 +86,8 @@ class Teller:
             begun = _playing.begin(line, playback=playback, player=origin.player, via=origin.via, exact=origin.exact)
             thread = before.model_copy(update={"playing": begun})
         playing = thread.playing
-        if playing is None or playing.begin.boot != line.boot or (line.ev == "start" and playing.told):
+        again = line.ev in {"open", "start"} and playing is not None and playing.told
+        if playing is None or playing.begin.boot != line.boot or again:
             return thread
         if line.ev == "end":
             return self._end(playing, line)

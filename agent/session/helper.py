@@ -6,12 +6,14 @@ It loads no pydantic: every village PC runs it all day beside a film (`bench/age
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from pathlib import Path
 from typing import Any
 
 from agent.session import sound
 from agent.session.mail import Mail
+from agent.session.resuming import Memory
 from agent.session.watch import Watch
 from shared.clock import Clock
 
@@ -31,7 +33,7 @@ async def _run(socket: Path, clock: Clock) -> None:
     mail = Mail(socket)
     stop, orders = asyncio.Event(), asyncio.Queue[dict[str, Any]](MAX_ORDERS)
     mail.heed = lambda order: _note(order, orders, stop)
-    tasks = (mail.run(), _watch(Watch(clock, mail.tell)), _listen(mail, clock), _obey(mail, clock, orders))
+    tasks = (mail.run(), _watch(Watch(clock, mail.tell, _memory())), _listen(mail, clock), _obey(mail, clock, orders))
     work = [asyncio.ensure_future(each) for each in tasks]
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -44,6 +46,11 @@ async def _run(socket: Path, clock: Clock) -> None:
         each.cancel()
     for each in broken:
         each.result()
+
+
+def _memory() -> Memory:
+    folder = os.environ.get("XDG_RUNTIME_DIR")
+    return Memory(Path(folder) / "yuanjiao-players.json" if folder else None)
 
 
 async def _watch(watch: Watch) -> None:

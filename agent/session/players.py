@@ -46,6 +46,10 @@ class Snapshot:
     def runs(self) -> bool:
         return self.status == "Playing"
 
+    @property
+    def is_open(self) -> bool:
+        return bool(self.path) and self.status in {"Playing", "Paused"}
+
 
 def player_of(name: str) -> str | None:
     """`vlc` for `org.mpris.MediaPlayer2.vlc.instance42`; None for browsers, relays and what is no player."""
@@ -90,7 +94,10 @@ def _seconds(microseconds: Any, *, least: int) -> float | None:
 
 @dataclass(slots=True)
 class Watched:
-    """One player. `see` and `lose` return the lines to tell; `seen` is the snapshot they rest on, at `at`."""
+    """One player. `see` and `lose` return the lines to tell; `seen` is the snapshot they rest on, at `at`.
+
+    `resumes` is the film of `item` that the helper before this one has begun to tell.
+    """
 
     sid: str
     player: str
@@ -101,6 +108,7 @@ class Watched:
     ticked_ms: int = 0
     told_ms: int = 0
     was_loud: bool = False
+    resumes: str = ""
 
     def due_ms(self) -> int:
         """Monotonic ms of the next look."""
@@ -114,26 +122,23 @@ class Watched:
         """`sought`: the player has just said that somebody moved the position."""
         before, self.was_loud = self.seen, self.was_loud or bool(new.volume)
         lines: list[Line] = []
-        if self._is_open(before) and (not self._is_open(new) or self._is_other(new)):
+        if before.is_open and (not new.is_open or self._is_other(new)):
             lines.append(self._close(now))
             before = replace(before, path="")
-        opened = self._is_open(new) and not self._is_open(before)
+        opened = new.is_open and not before.is_open
         if opened:
-            self.item += 1
+            self.item += new.path != self.resumes
             lines += [self._say(event, now, new, pos=None) for event in ("open", "start")]
-        if self._is_open(new):
+        if new.is_open:
             lines += self._go_on(new, now, sought=sought, opened=opened)
-        self.seen, self.at = new, now
+        self.seen, self.at, self.resumes = new, now, ""
         return lines
 
     def lose(self, now: Instant) -> list[Line]:
         """The player has left the bus. Whether it was closed or killed cannot be told apart here."""
-        closing = [self._close(now)] if self._is_open(self.seen) else []
+        closing = [self._close(now)] if self.seen.is_open else []
         self.seen = Snapshot()
         return [*closing, self._say("exit", now, Snapshot(), pos=None)]
-
-    def _is_open(self, snapshot: Snapshot) -> bool:
-        return bool(snapshot.path) and snapshot.status in {"Playing", "Paused"}
 
     def _is_other(self, new: Snapshot) -> bool:
         """Whether another film runs now, or the same file from a second place of the playlist.

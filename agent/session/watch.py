@@ -16,6 +16,7 @@ from dbus_fast.aio import MessageBus
 from dbus_fast.unpack import unpack_variants
 
 from agent.session.players import Line, Watched, player_of, read_snapshot
+from agent.session.resuming import Memory
 from shared.clock import Clock
 
 log = logging.getLogger("yuanjiao.session")
@@ -51,6 +52,7 @@ class Watch:
 
     clock: Clock
     tell: Callable[[Line], None]
+    memory: Memory = field(default_factory=Memory)
     players: dict[str, Watched] = field(default_factory=dict)
     _bus: MessageBus | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -71,11 +73,13 @@ class Watch:
                 await self._look_at_due()
                 await asyncio.wait([gone], timeout=1)
                 turn += 1
+            for owner in list(self.players):
+                self._lose(owner)
         finally:
             gone.cancel()
             self._bus.disconnect()
-            for owner in list(self.players):
-                self._lose(owner)
+            # Told to stop, the helper ends no playing: the one after it goes on.
+            self.players.clear()
 
     def _hear(self, message: Message) -> None:
         if message.message_type is not MessageType.SIGNAL:
@@ -124,7 +128,8 @@ class Watch:
             if owner in self.players or any(each.pid == pid for each in self.players.values()):
                 return
             now = self.clock.now()
-            self.players[owner] = Watched(f"{now.boot[:12]}-{pid}-{now.mono_ms}", player, pid)
+            fresh = Watched(f"{now.boot[:12]}-{pid}-{now.mono_ms}", player, pid)
+            self.players[owner] = self.memory.resume(fresh, now)
             log.info("player.appeared player=%s pid=%s", player, pid)
             await self._look(owner)
 
@@ -133,8 +138,10 @@ class Watch:
         if watched is None:
             return
         log.info("player.left player=%s pid=%s", watched.player, watched.pid)
-        for line in watched.lose(self.clock.now()):
+        now = self.clock.now()
+        for line in watched.lose(now):
             self.tell(line)
+        self.memory.keep(self.players.values(), now)
 
     async def _look_at_due(self) -> None:
         now_ms = self.clock.now().mono_ms
@@ -154,8 +161,10 @@ class Watch:
         watched = self.players.get(owner)
         if watched is None or not isinstance(answer[0], dict):
             return
-        for line in watched.see(read_snapshot(answer[0]), self.clock.now(), sought=sought):
+        now = self.clock.now()
+        for line in watched.see(read_snapshot(answer[0]), now, sought=sought):
             self.tell(line)
+        self.memory.keep(self.players.values(), now)
 
     async def _ask_bus(self, member: str, *arguments: str) -> Sequence[Any]:
         return await self._ask(_BUS, "/org/freedesktop/DBus", _BUS, member, *arguments)

@@ -30,6 +30,8 @@ class Desktop:
 
     folder: Path
     environment: Mapping[str, str]
+    helper: int
+    """Its process id."""
     rig: Rig = field(default_factory=Rig)
     clock: SystemClock = field(default_factory=SystemClock)
 
@@ -81,8 +83,7 @@ def open_desktop(folder: Path, *, sound: str = "unix:/nowhere") -> Iterator[Desk
         stack.enter_context(running(command, environment=environment, log=folder / "bus.log"))
         wait_until(bus.exists, "the message bus appearing")
         stack.enter_context(serve(folder))
-        stack.enter_context(helping(folder, environment))
-        yield Desktop(folder, environment)
+        yield Desktop(folder, environment, stack.enter_context(helping(folder, environment)))
 
 
 @contextmanager

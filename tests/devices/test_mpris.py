@@ -9,7 +9,7 @@ import pytest
 
 from agent.probes._journal import parse
 from tests import media
-from tests.devices.desktop import Desktop, open_desktop
+from tests.devices.desktop import Desktop, helping, open_desktop
 from tests.devices.players import SCRIPT, _as_plain_user, only_vlc, open_folder
 from tests.devices.processes import running
 
@@ -90,6 +90,22 @@ def test_a_playlist_makes_a_playing_of_each_film_also_of_one_that_comes_twice(de
         ("b.mp4", "completed"),
     ]
     assert len({each["playback"] for each in told}) == 3
+
+
+def test_a_helper_killed_and_started_anew_goes_on_with_the_playing(desktop: Desktop) -> None:
+    with mpv(desktop, put(desktop, 60)) as pid:
+        desktop.wait_for('"ev":"tick"')
+        os.kill(desktop.helper, 9)
+        with helping(desktop.folder, desktop.environment):
+            desktop.wait_for('"ev":"restart"', times=2)
+            assert desktop.look()["playing"] == [NAME.removesuffix(".mp4")]
+            desktop.wait_for('"ev":"tick"', times=2)
+            os.kill(pid, 9)
+            desktop.wait_for('"ev":"exit"')
+    desktop.look()
+    (ended,) = desktop.rig.told("playback.ended")
+    assert (ended["reason"], desktop.rig.kinds().count("playback.started")) == ("stopped", 1)
+    assert ended["played_s"] == pytest.approx(ended["content_s"], abs=2)
 
 
 def test_two_players_at_once_are_two_playings_and_neither_ends_the_other(desktop: Desktop) -> None:

@@ -3,22 +3,20 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import pytest
 from dbus_fast import Message, MessageType, Variant
 
 from agent.session import watch as module
 from agent.session.players import Line
+from agent.session.resuming import Memory
 from agent.session.watch import Watch
 from tests.clocks import ManualClock
 
 VLC = "org.mpris.MediaPlayer2.vlc"
 OWNER = ":1.7"
-PLAYING = {
-    "PlaybackStatus": Variant("s", "Playing"),
-    "Metadata": Variant("a{sv}", {"xesam:url": Variant("s", "file:///srv/courseware/a.mp4")}),
-    "Position": Variant("x", 0),
-}
 UNKNOWN = "org.freedesktop.DBus.Error.ServiceUnknown"
 
 
@@ -26,6 +24,7 @@ UNKNOWN = "org.freedesktop.DBus.Error.ServiceUnknown"
 class Bus:
     """Answers as a bus with one player, VLC. `meanwhile` runs after a call's answer was made, before it is heard."""
 
+    url: str = "file:///srv/courseware/a.mp4"
     present: bool = True
     silent: bool = False
     asked: list[str] = field(default_factory=list)
@@ -40,12 +39,19 @@ class Bus:
             await asyncio.sleep(60)
         return answer
 
+    def _playing(self) -> dict[str, Variant]:
+        return {
+            "PlaybackStatus": Variant("s", "Playing"),
+            "Metadata": Variant("a{sv}", {"xesam:url": Variant("s", self.url)}),
+            "Position": Variant("x", 0),
+        }
+
     def _answer(self, member: str) -> Message:
         answers: dict[str, tuple[str, Any]] = {
             "ListNames": ("as", [VLC] if self.present else []),
             "GetNameOwner": ("s", OWNER),
             "GetConnectionUnixProcessID": ("u", 42),
-            "GetAll": ("a{sv}", PLAYING),
+            "GetAll": ("a{sv}", self._playing()),
         }
         if not self.present and member != "ListNames":
             return Message(message_type=MessageType.ERROR, error_name=UNKNOWN, reply_serial=1, serial=1)
@@ -58,9 +64,9 @@ class Bus:
 class Room:
     """A watch at such a bus, and what it told."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, memory: Path | None = None) -> None:
         self.clock, self.bus, self.lines = clock, Bus(), list[Line]()
-        self.watch = Watch(clock, self.lines.append)
+        self.watch = Watch(clock, self.lines.append, Memory(memory))
         self.watch._bus = self.bus  # type: ignore[assignment]
 
     def leave(self) -> None:
@@ -146,3 +152,45 @@ def test_a_player_that_hangs_is_waited_for_and_stays(clock: ManualClock, monkeyp
     asyncio.run(room.watch._look_at_due())
     assert list(room.watch.players) == [OWNER]
     assert room.events() == ["open", "start", "restart"]
+
+
+def names_of_two_helpers(clock: ManualClock, memory: Path, *, after_s: int, url: str = "") -> list[tuple[str, int]]:
+    """Under which names two helpers, one after the other, tell the film of one player."""
+    first = Room(clock, memory)
+    asyncio.run(first.watch._find())
+    clock.advance(seconds=after_s)
+    second = Room(clock, memory)
+    second.bus.url = url or second.bus.url
+    asyncio.run(second.watch._find())
+    return [(str(room.lines[0]["sid"]), int(room.lines[0]["n"])) for room in (first, second)]
+
+
+def test_a_helper_started_anew_goes_on_under_the_same_name(clock: ManualClock, tmp_path: Path) -> None:
+    first, second = names_of_two_helpers(clock, tmp_path / "players", after_s=12)
+    assert first == second
+
+
+def test_another_film_meanwhile_is_the_next_playing_of_the_same_player(clock: ManualClock, tmp_path: Path) -> None:
+    first, second = names_of_two_helpers(clock, tmp_path / "players", after_s=12, url="file:///srv/b.mp4")
+    assert second == (first[0], first[1] + 1)
+
+
+@pytest.mark.parametrize("after_s", [61, 86_400])
+def test_what_the_agent_has_given_up_by_now_is_not_gone_on_with(
+    clock: ManualClock, tmp_path: Path, after_s: int
+) -> None:
+    first, second = names_of_two_helpers(clock, tmp_path / "players", after_s=after_s)
+    assert first[0] != second[0]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"\xff", b"[]", b'{"boot": 1}', b'{"boot":"BOOT","mono":MONO,"players":{"42":["x-42-1",1,"/a"]}}'],
+)
+def test_a_memory_that_is_none_begins_anew(clock: ManualClock, tmp_path: Path, damage: bytes) -> None:
+    now = clock.now()
+    told = damage.replace(b"BOOT", now.boot.encode()).replace(b"MONO", str(now.mono_ms).encode())
+    (tmp_path / "players").write_bytes(told)
+    room = Room(clock, tmp_path / "players")
+    asyncio.run(room.watch._find())
+    assert room.lines[0]["sid"] == f"{now.boot[:12]}-42-{now.mono_ms}"
