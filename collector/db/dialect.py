@@ -24,7 +24,9 @@ from sqlalchemy.types import TypeDecorator
 
 Insert = sqlite.Insert | postgresql.Insert
 ROWS_AT_ONCE = 100
-"""So many rows go into SQLite by one INSERT, the rest one by one: a row costs two thirds of what it does alone."""
+"""So many rows of a round go into SQLite by one INSERT: a row costs two thirds of what it does alone."""
+ROUND = 1000
+"""Of fewer rows, as a group of pushes has them, each goes alone: the long statement would cost more than it saves."""
 HANDLE = "handle"
 """Under this name a connection's `info` holds the SQLite or asyncpg connection below it."""
 
@@ -73,7 +75,7 @@ class Hot:
         handle, values = connection.info[HANDLE], map(pick, rows)
         if not isinstance(handle, sqlite3.Connection):
             return _count(await handle.execute(many, *_turn(values)))
-        turns = len(rows) // ROWS_AT_ONCE
+        turns = len(rows) // ROWS_AT_ONCE if len(rows) >= ROUND else 0
         blocks = (list(chain.from_iterable(islice(values, ROWS_AT_ONCE))) for _ in range(turns))
         return handle.executemany(many, blocks).rowcount + handle.executemany(one, values).rowcount
 
@@ -96,17 +98,15 @@ class Hot:
 class Append(Hot):
     """An INSERT of rows that are new for certain: on PostgreSQL a COPY, at half the cost."""
 
-    def __init__(self, table: Table, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, table: Table, columns: Sequence[str]) -> None:
         super().__init__(lambda _: table.insert(), columns)
-        self._table = table
+        self._name = table.name
 
     async def run(self, connection: AsyncConnection, rows: Sequence[Any]) -> int:
         handle = connection.info[HANDLE]
         if not rows or isinstance(handle, sqlite3.Connection):
             return await super().run(connection, rows)
-        names = list(self._columns or rows[0])
-        records = rows if self._columns else map(itemgetter(*names), rows)
-        return _count(await handle.copy_records_to_table(self._table.name, columns=names, records=records))
+        return _count(await handle.copy_records_to_table(self._name, columns=self._columns, records=rows))
 
 
 class _Keyed:
@@ -153,7 +153,8 @@ class Find(_Keyed):
         text, pick = self._compile(connection)
         handle = connection.info[HANDLE]
         if isinstance(handle, sqlite3.Connection):
-            return [row for key in wanted for row in handle.execute(text, pick(key)).fetchall()]
+            cursor = handle.cursor()
+            return [row for key in wanted for row in cursor.execute(text, pick(key))]
         return list(await handle.fetch(text, *_turn(map(pick, wanted))))
 
 

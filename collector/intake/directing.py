@@ -23,7 +23,8 @@ async def direct(
 ) -> list[Answer | PushRefusedError]:
     """The results, each answer with the settings' version and the commands that wait for its station."""
     taken = [received for received, result in zip(group, results, strict=True) if isinstance(result, Answer)]
-    answered = [(each.station, told) for each in taken for line in each.push.lines if (told := _read_answer(line))]
+    lines = [(each.station, line) for each in taken for line in each.push.lines if _MARK in line]
+    answered = [(station, told) for station, line in lines if (told := _read_answer(line))]
     if answered:
         await directions.take_answers(connection, answered, now_ms=now_ms)
     waiting = await directions.list_waiting(connection, {each.station for each in taken}, now_ms=now_ms)
@@ -45,8 +46,6 @@ def _name(answer: Answer, station: StationKey, waiting: dict[StationKey, Waiting
 
 def _read_answer(line: bytes) -> CommandAnswered | None:
     """The answer to a command in this line. One that cannot be read is quarantined like any other, and closes none."""
-    if _MARK not in line:
-        return None
     try:
         event = read_event(line)
         return CommandAnswered.model_validate(event.data) if event.kind == "command.answered" else None

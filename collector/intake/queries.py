@@ -23,6 +23,24 @@ class StreamRow(NamedTuple):
     head: bytes
 
 
+class EventRow(NamedTuple):
+    """One row of the event log, in the order of its columns. `stream` as bytes."""
+
+    district_id: int
+    station_id: int
+    stream: bytes
+    seq: int
+    month: int
+    kind: str
+    at_ms: int
+    booked_ms: int
+    booked_month: int
+    uncertain: bool
+    received_ms: int
+    line: bytes
+    refused: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Tail:
     """The unknown end of a stream: the station said it had written up to `told`, up to `stored` has come."""
@@ -171,8 +189,8 @@ def _move_stream(connection: AsyncConnection) -> Any:
     )
 
 
-async def append_events(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Append new lines. `stream` as bytes."""
+async def append_events(connection: AsyncConnection, rows: Sequence[EventRow]) -> None:
+    """Append new lines."""
     await _APPEND.run(connection, rows)
 
 
@@ -210,7 +228,7 @@ def _put_state(connection: AsyncConnection) -> Any:
 _KNOWN = dialect.Find([station_keys.c.district_id, station_keys.c.station_id], _select_known)
 _STREAMS = dialect.Find([streams.c.district_id, streams.c.station_id, streams.c.stream], _select_streams)
 _MOVE_STREAM = dialect.Hot(_move_stream)
-_APPEND = dialect.Append(events)
+_APPEND = dialect.Append(events, EventRow._fields)
 _PUT_STATE = dialect.Hot(_put_state)
 
 

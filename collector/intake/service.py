@@ -9,10 +9,11 @@ from collector.db.engine import Connection
 from collector.errors import PushRefusedError
 from collector.intake import pledge_queries, queries
 from collector.intake.admission import Admission, Told, admit, last_told
-from collector.intake.booking import book
+from collector.intake.booking import Booker
 from collector.intake.leases import Entropy, Finding, Holder
-from collector.intake.queries import Known, LinePlace, StationKey, StreamKey, StreamRow
-from collector.intake.signs import read_sign
+from collector.intake.queries import EventRow, Known, LinePlace, StationKey, StreamKey, StreamRow
+from collector.intake.signs import read_signs
+from collector.intake.structs import dump_heartbeat
 from collector.intake.unpacking import Push
 from shared import chain
 from shared.months import month_of
@@ -168,7 +169,7 @@ def _move(work: _Group, received: Received, holder: Holder, shown: bytes) -> Non
         "lease": lease,
         "lease_before": holder.before,
         "held_ms": None,
-        "heartbeat": heartbeat.model_dump_json(exclude_unset=True),
+        "heartbeat": dump_heartbeat(heartbeat),
     }
 
 
@@ -273,12 +274,11 @@ async def _write_events(
     taken = [pair for pair in work.taken if pair[0].stream not in lost]
     foreign = {each.station for each, admission in taken if _has_other_boot(each, admission, known[each.station])}
     anchors = await queries.list_anchors(connection, foreign) if foreign else {}
-    rows: list[dict[str, Any]] = []
+    rows: list[EventRow] = []
     for received, admission in taken:
-        mine = _event_rows(received, admission, anchors.get(received.station, {}) | known[received.station].anchors)
-        fresh = list(mine)
-        signs = dict(sign for row in fresh if (sign := read_sign(row)) is not None)
-        work.evidence += [(received, kind, detail) for kind, detail in signs.items()]
+        mine = anchors.get(received.station, {}) | known[received.station].anchors
+        fresh = list(_event_rows(received, admission, mine))
+        work.evidence += [(received, kind, detail) for kind, detail in read_signs(fresh).items()]
         rows += fresh
     await queries.append_events(connection, rows)
 
@@ -292,32 +292,19 @@ def _has_other_boot(received: Received, admission: Admission, known: Known) -> b
     )
 
 
-def _event_rows(received: Received, admission: Admission, anchors: dict[str, int]) -> Iterator[dict[str, Any]]:
+def _event_rows(received: Received, admission: Admission, anchors: dict[str, int]) -> Iterator[EventRow]:
     envelope, received_ms = received.push.envelope, received.received_ms
     heartbeat = None if received.carried else envelope.heartbeat
-    district_id, station_id = received.station
-    stream = bytes.fromhex(envelope.stream)
+    booker = Booker(heartbeat=heartbeat, received_ms=received_ms, anchors=anchors)
+    key = (*received.station, bytes.fromhex(envelope.stream))
     for seq, _, line, fact, refused, _ in admission.rows:
         if fact is None:
-            at_ms, uncertain, month, kind, claimed_ms = received_ms, True, 0, "?", 0
+            booked_ms, uncertain, month, kind, at_ms = received_ms, True, 0, "?", 0
         else:
-            at_ms, uncertain = book(fact, heartbeat=heartbeat, received_ms=received_ms, anchors=anchors)
-            month, kind, claimed_ms = month_of(fact.at), fact.kind, fact.at
-        yield {
-            "district_id": district_id,
-            "station_id": station_id,
-            "stream": stream,
-            "seq": seq,
-            "month": month,
-            "kind": kind,
-            "at_ms": claimed_ms,
-            "booked_ms": at_ms,
-            "booked_month": month_of(at_ms),
-            "uncertain": uncertain,
-            "received_ms": received_ms,
-            "line": line,
-            "refused": refused,
-        }
+            booked_ms, uncertain = booker.book(fact)
+            month, kind, at_ms = month_of(fact.at), fact.kind, fact.at
+        place, booked = (*key, seq, month), (booked_ms, month_of(booked_ms), uncertain)
+        yield EventRow(*place, kind, at_ms, *booked, received_ms, line, refused)
 
 
 async def _write_states(connection: Connection, work: _Group, now_ms: int) -> None:

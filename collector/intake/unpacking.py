@@ -6,10 +6,12 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from collector.errors import PushRefusedError
+from collector.intake.structs import NOT_TAKEN, reader_of
 from shared.wire.packing import UNKNOWN_DICTIONARY, is_with_dictionary
 from shared.wire.v1 import MAX_BODY_BYTES, MAX_EVENTS, MAX_LINE_BYTES, Envelope
 
-_CHUNK = 64 * 1024
+_CHUNK = 16 * 1024
+_READ = reader_of(Envelope)
 
 
 class Push(NamedTuple):
@@ -29,10 +31,18 @@ def unpack(body: bytes, dictionary: bytes = b"") -> Push:
     lines = tuple(rest[:-1] if rest and rest[-1] == b"" else rest)
     if len(lines) > MAX_EVENTS:
         raise PushRefusedError(413, "too-many-events", f"at most {MAX_EVENTS} events a push; send fewer")
-    if any(len(line) > MAX_LINE_BYTES for line in lines):
+    if max(map(len, lines), default=0) > MAX_LINE_BYTES:
         raise PushRefusedError(413, "line-too-long", f"a line has at most {MAX_LINE_BYTES} bytes")
+    return Push(_read_envelope(first), lines, first)
+
+
+def _read_envelope(first: bytes) -> Envelope:
     try:
-        return Push(Envelope.model_validate_json(first), lines, first)
+        return _READ(first)
+    except NOT_TAKEN:
+        pass
+    try:
+        return Envelope.model_validate_json(first)
     except ValidationError as error:
         where = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
         raise PushRefusedError(400, "bad-envelope", f"the first line is no envelope of wire 1 ({where})") from error

@@ -1,4 +1,4 @@
-"""Group commit: one writer per process puts many pushes into one transaction, then they are answered.
+"""Group commit: many pushes are put into one transaction, then they are answered.
 
 A push that cannot be written alone must not take its neighbours with it: when a group fails it is written again one
 by one, and only the culprit is refused.
@@ -13,6 +13,7 @@ from collector.centre import Centre
 from collector.errors import PushRefusedError
 from collector.intake.directing import direct
 from collector.intake.pacing import Pacer
+from collector.intake.queries import StationKey
 from collector.intake.service import Received, store
 from shared.wire.v1 import Answer
 
@@ -20,6 +21,9 @@ log = logging.getLogger("yuanjiao.intake")
 
 MAX_GROUP = 200
 MAX_WAITING = 4000
+_LANES = 2
+_WORTHWHILE = 16
+"""Pushes for a group beside another one."""
 
 
 class _Waiting(NamedTuple):
@@ -28,28 +32,33 @@ class _Waiting(NamedTuple):
 
 
 class Writer:
-    """Queue in front of the event log. `ready_since_ms` is when this intake became healthy."""
+    """Queue in front of the event log. `ready_since_ms` is when this intake became healthy.
+
+    While PostgreSQL writes one group, this process would have nothing to do: so a second may begin beside it. A station
+    is only in one of them, for what it sends builds on what it sent before.
+    """
 
     def __init__(self, centre: Centre) -> None:
         self._centre = centre
         self._waiting: list[_Waiting] = []
+        self._writing: set[StationKey] = set()
         self._called = asyncio.Event()
         self._is_ending = False
-        self._task: asyncio.Task[None] | None = None
+        self._lanes: list[asyncio.Task[None]] = []
         self._pacer = Pacer(centre.settings.backlog_lines_per_s)
         self.ready_since_ms = centre.now_ms
 
     def start(self) -> None:
         self.ready_since_ms = self._centre.now_ms
         self._is_ending = False
-        self._task = asyncio.create_task(self._run(), name="intake-writer")
+        lanes = 1 if self._centre.database.is_sqlite else _LANES
+        self._lanes = [asyncio.create_task(self._run(), name=f"intake-writer-{each}") for each in range(lanes)]
 
     async def stop(self) -> None:
         """Write what is queued, then end."""
-        if self._task is not None:
-            self._is_ending = True
-            self._called.set()
-            await self._task
+        self._is_ending = True
+        self._called.set()
+        await asyncio.gather(*self._lanes)
 
     async def submit(self, received: Received) -> Answer:
         """Answer of the centre, given after the commit. Raises PushRefusedError."""
@@ -65,12 +74,28 @@ class Writer:
 
     async def _run(self) -> None:
         while self._waiting or not self._is_ending:
-            group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
-            if group:
-                await self._write(group)
-            else:
+            group = self._take()
+            if not group:
                 self._called.clear()
                 await self._called.wait()
+                continue
+            stations = {each.received.station for each in group}
+            self._writing |= stations
+            await self._write(group)
+            self._writing -= stations
+            self._called.set()
+
+    def _take(self) -> list[_Waiting]:
+        """The next group. Beside another one it must be worthwhile: a group costs as much as some pushes."""
+        if not self._writing:
+            group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+            return group
+        if len(self._waiting) < _WORTHWHILE:
+            return []
+        free = [each for each in self._waiting if each.received.station not in self._writing]
+        busy = [each for each in self._waiting if each.received.station in self._writing]
+        self._waiting = [*busy, *free[MAX_GROUP:]]
+        return free[:MAX_GROUP]
 
     async def _write(self, group: Sequence[_Waiting]) -> None:
         try:

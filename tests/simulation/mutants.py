@@ -307,8 +307,8 @@ CENTRE = (
     ),
     Mutant(
         "anchors of earlier boots are ignored",
-        "collector.intake.booking:book",
-        "offset, uneven = anchors.get(event.boot), False",
+        "collector.intake.booking:Booker._place",
+        "offset, uneven = self._anchors.get(boot), False",
         "offset, uneven = None, False",
     ),
     Mutant(
@@ -319,25 +319,25 @@ CENTRE = (
     ),
     Mutant(
         "a guessed time is not flagged",
-        "collector.intake.booking:book",
+        "collector.intake.booking:Booker.book",
         "<= event.at <= received_ms else received_ms, uncertain=True)",
         "<= event.at <= received_ms else received_ms, uncertain=False)",
     ),
     Mutant(
         "a push held up over the turn of a month books into the next",
-        "collector.intake.booking:book",
-        "uncertain=uneven or month_of(at_ms) != month_of(at_ms - HELD_UP_MS)",
-        "uncertain=uneven",
+        "collector.intake.booking:Booker.book",
+        "uneven or month_of(at_ms) != month_of(at_ms - HELD_UP_MS)",
+        "uneven",
     ),
     Mutant(
         "booked in the month that the station's clock shows",
         "collector.intake.service:_event_rows",
-        '"booked_month": month_of(at_ms)',
-        '"booked_month": month',
+        "month_of(booked_ms), uncertain)",
+        "month, uncertain)",
     ),
     Mutant(
         "booked when it arrives",
-        "collector.intake.booking:book",
+        "collector.intake.booking:Booker.book",
         "at_ms = event.mono + offset",
         "at_ms = received_ms",
     ),

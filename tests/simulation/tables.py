@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from collector.intake.queries import Known, LinePlace, StationKey, StreamKey, StreamRow
+from collector.intake.queries import EventRow, Known, LinePlace, StationKey, StreamKey, StreamRow
 
 
 @dataclass(slots=True)
@@ -133,11 +133,12 @@ class Queries:
                 moved.add(key)
         return moved
 
-    async def append_events(self, connection: Transaction, rows: Sequence[dict[str, Any]]) -> None:
-        for row in rows:
+    async def append_events(self, connection: Transaction, rows: Sequence[EventRow]) -> None:
+        fresh = [row._asdict() for row in rows]
+        for row in fresh:
             if (*stream_of(row), row["seq"]) in connection.tables.events:
                 raise BrokenRuleError(f"{stream_of(row)} has {row['seq']} already")
-        connection.work.append(lambda: self._append(connection, rows))
+        connection.work.append(lambda: self._append(connection, fresh))
 
     async def put_states(self, connection: Transaction, rows: Sequence[dict[str, Any]]) -> set[StationKey]:
         newer = {}

@@ -83,7 +83,7 @@ def test_however_many_rows_go_in_none_is_left_out_or_counted_twice(database_url:
     async def story() -> tuple[list[int], list[tuple[int, str, int]]]:
         database = await _open(database_url)
         async with database.write() as connection:
-            names = [f"{number:04}" for number in range(2 * dialect.ROWS_AT_ONCE + 7)]
+            names = [f"{number:04}" for number in range(2 * dialect.ROUND + 7)]
             touched = [await PUT.run(connection, [row(1, name, 5) for name in names])]
             touched.append(await BY_PLACE.run(connection, [(1, name, LIZHOU, 5, 1, -5) for name in names]))
             touched.append(await BY_PLACE.run(connection, [(1, name, LIZHOU, 6, 1, -5) for name in names]))
@@ -92,7 +92,7 @@ def test_however_many_rows_go_in_none_is_left_out_or_counted_twice(database_url:
         return touched, everything
 
     touched, everything = asyncio.run(story())
-    count = 2 * dialect.ROWS_AT_ONCE + 7
+    count = 2 * dialect.ROUND + 7
     assert touched == [count, 0, count]
     assert everything == [(1, f"{number:04}", 6) for number in range(count)]
 

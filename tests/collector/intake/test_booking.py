@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collector.intake.booking import Booked, book
+from collector.intake.booking import Booked, Booker
 from shared.months import month_bounds
 from shared.wire.v1 import Event, Heartbeat, SpoolReport
 
@@ -12,7 +12,7 @@ HEARTBEAT = Heartbeat(wall=0, mono=1_000_000, boot="b1", spool=SpoolReport(last=
 
 def booked(*, at: int, boot: str, mono: int) -> Booked:
     event = Event(seq=1, kind="note", at=at, boot=boot, mono=mono, data={})
-    return book(event, heartbeat=HEARTBEAT, received_ms=NOW_MS, anchors={"b0": NOW_MS - 9_000_000})
+    return Booker(heartbeat=HEARTBEAT, received_ms=NOW_MS, anchors={"b0": NOW_MS - 9_000_000}).book(event)
 
 
 def test_within_the_present_boot_time_is_counted_back_from_receipt() -> None:
@@ -41,7 +41,7 @@ def test_a_boot_nobody_ever_heard_is_not_booked_into_an_impossible_year(year: in
 def test_a_monotonic_clock_that_stood_still_or_ran_wild_is_flagged(minutes: int) -> None:
     event = Event(seq=1, kind="note", at=5, boot="b1", mono=400_000, data={})
     known = {"b1": NOW_MS - 1_000_000 - minutes * 60_000}
-    assert book(event, heartbeat=HEARTBEAT, received_ms=NOW_MS, anchors=known).uncertain
+    assert Booker(heartbeat=HEARTBEAT, received_ms=NOW_MS, anchors=known).book(event).uncertain
 
 
 def test_nothing_is_booked_into_the_future() -> None:
@@ -51,7 +51,7 @@ def test_nothing_is_booked_into_the_future() -> None:
 def test_a_push_that_was_held_up_does_not_make_its_events_late() -> None:
     event = Event(seq=1, kind="note", at=5, boot="b1", mono=400_000, data={})
     known = {"b1": NOW_MS - 1_000_000 - 500_000}
-    held_up = book(event, heartbeat=HEARTBEAT, received_ms=NOW_MS, anchors=known)
+    held_up = Booker(heartbeat=HEARTBEAT, received_ms=NOW_MS, anchors=known).book(event)
     assert held_up == Booked(NOW_MS - 1_100_000, uncertain=False)
 
 
@@ -59,7 +59,7 @@ def test_what_seems_to_have_happened_just_after_a_month_began_is_flagged() -> No
     midnight_ms = month_bounds(202610)[0]
     event = Event(seq=1, kind="note", at=5, boot="b1", mono=1_000_000, data={})
     flags = [
-        book(event, heartbeat=HEARTBEAT, received_ms=midnight_ms + minutes * 60_000, anchors={}).uncertain
+        Booker(heartbeat=HEARTBEAT, received_ms=midnight_ms + minutes * 60_000, anchors={}).book(event).uncertain
         for minutes in (-1, 1, 14, 16)
     ]
     assert flags == [False, True, True, False]

@@ -20,7 +20,7 @@ DATA: dict[str, dict[str, Any]] = {
     path.name.removeprefix("event.").removesuffix(".json"): json.loads(path.read_bytes())["data"]
     for path in SAMPLES.glob("event.*.json")
 }
-USUAL_KINDS = sorted(set(KINDS) & set(DATA) - {"spool.gap"})
+USUAL_KINDS = sorted(set(KINDS) & set(DATA) - {"spool.gap", "command.answered"})
 USUAL = {"seq": 7, "kind": "host.booted", "at": 1_790_000_000_000, "boot": "b" * 32, "mono": 5, "data": {}}
 
 
