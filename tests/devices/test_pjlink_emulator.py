@@ -1,6 +1,6 @@
 """The projector sensor against an emulator written by somebody else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -168,6 +168,26 @@ def test_another_projector_in_its_place_is_noticed_though_identity_is_asked_only
     assert [(each["before"]["serial"], each["after"]["serial"]) for each in rig.told("device.changed")] == [
         ("X8JK0000001", "X8JK0000002")
     ]
+
+
+def test_how_fast_its_lamp_ages_and_how_long_it_burns_after_hours_are_told(projector: Projector) -> None:
+    rig, clock = Rig(), ManualClock()
+    hours = ("1-7 08:30-18:00",)
+    sensor = ProjectorSensor(ProjectorSettings(host="127.0.0.1", port=projector.port, open_hours=hours), rig)
+    told: Mapping[str, Any] = {}
+    for day in range(8):
+        projector.change(lamps=[[1200 + 3 * day, True]])
+        told = rig.look(sensor, clock.now())
+        clock.advance(days=1)
+    assert told["lamp_hours_a_day"] == 3.0
+    projector.change(power="OFF")
+    rig.look(sensor, clock.now())
+    clock.advance(hours=9, minutes=1)
+    projector.change(power="ON")
+    for _ in range(3):
+        told = rig.look(sensor, clock.now())
+        clock.advance(minutes=2)
+    assert (told["on_s"], told["after_hours_s"]) == (240, 240)
 
 
 @pytest.mark.parametrize(

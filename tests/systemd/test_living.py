@@ -134,6 +134,15 @@ def test_the_sound_of_the_session_is_known_to_the_system_agent(pc: Pc) -> None:
     assert set(told) == {"boot", "mono", "audio"}
 
 
+def test_its_helper_comes_back_when_it_is_killed(pc: Pc) -> None:
+    users = ["systemctl", "--user", "-M", "villager@.host"]
+    show = [*users, "show", "yuanjiao-session", "--property", "MainPID", "--value"]
+    pc.machine.wait_until(lambda: pc.machine.run(*show).strip() != "0", "a helper at work")
+    before = pc.machine.run(*show).strip()
+    pc.machine.run(*users, "kill", "--signal=KILL", "yuanjiao-session")
+    pc.machine.wait_until(lambda: pc.machine.run(*show).strip() not in {before, "0"}, "another", within_s=45)
+
+
 def test_killed_it_comes_back_with_all_it_had(pc: Pc) -> None:
     wait_for_work(pc.machine)
     before, count = stream(pc.machine), restarts(pc.machine)
