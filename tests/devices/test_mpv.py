@@ -53,6 +53,9 @@ class Desk:
         raw = [line for path in (self.folder / "journal").iterdir() for line in path.read_bytes().splitlines()]
         return [json.loads(line) for line in raw]
 
+    def events(self) -> list[str]:
+        return [line["ev"] for line in self.lines() if line["ev"] != "tick"]
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
@@ -102,16 +105,18 @@ def test_a_pause_and_a_speed_are_seen(desk: Desk) -> None:
         mpv.ask("set_property", "pause", True)
         paused = desk.clock.now()
         wait_until(lambda: desk.clock.now().mono_ms - paused.mono_ms > 1500, "a pause")
-        mpv.ask("set_property", "speed", 2)
-        mpv.ask("set_property", "mute", True)
-        mpv.ask("set_property", "pause", False)
+        # mpv tells of changes made at once in an order of its own.
+        for name, value, event in (("speed", 2, "speed"), ("mute", True, "sound"), ("pause", False, "play")):
+            mpv.ask("set_property", name, value)
+            wait_until(lambda event=event: event in desk.events(), f"{event} in the journal")  # type: ignore[misc]
         mpv.wait_for_position(4.5)
         mpv.ask("quit")
         mpv.wait()
-    assert [line["ev"] for line in desk.lines()][:7] == ["open", "start", "restart", "pause", "speed", "sound", "play"]
+    assert desk.events()[:7] == ["open", "start", "restart", "pause", "speed", "sound", "play"]
+    at = next(line["pos"] for line in desk.lines() if line["ev"] == "pause")
     (ended,) = desk.ended()
-    assert ended["played_s"] == pytest.approx(2.5, abs=1.0)
-    assert ended["content_s"] == pytest.approx(4.5, abs=1.0)
+    assert ended["content_s"] >= 4
+    assert ended["played_s"] == pytest.approx(at + (ended["content_s"] - at) / 2, abs=1.0)
     assert (list(ended["minutes"]), sorted(ended["flags"])) == (["E1"], ["muted", "speed"])
 
 
