@@ -85,13 +85,14 @@ class Hot:
         if key not in self._known:
             statement = self._build(connection)
             if connection.dialect.name == "sqlite":
-                one = statement.values(dict.fromkeys(names))
-                many = statement.values([dict.fromkeys(names)] * ROWS_AT_ONCE)
+                statement = statement.values(dict.fromkeys(names))
             else:
                 fresh = _unnest("fresh", [statement.table.c[name] for name in names])
-                one = many = statement.from_select(list(names), select(*fresh.values()))
-            text, pick = _finish(connection, one, self._columns)
-            self._known[key] = text, str(many.compile(dialect=connection.dialect)), pick
+                statement = statement.from_select(list(names), select(*fresh.values()))
+            one, pick = _finish(connection, statement, self._columns)
+            # Compiling so many rows would cost more than the first hundreds of them; PostgreSQL has no such places.
+            places = f"({', '.join('?' * len(names))})"
+            self._known[key] = one, one.replace(places, ", ".join([places] * ROWS_AT_ONCE), 1), pick
         return self._known[key]
 
 
