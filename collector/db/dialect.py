@@ -65,22 +65,22 @@ class Hot:
     def __init__(self, build: Callable[[AsyncConnection], Any], columns: Sequence[str] | None = None) -> None:
         self._build = build
         self._columns = columns
-        self._known: dict[tuple[str, ...], tuple[str, str, Pick]] = {}
+        self._known: dict[tuple[str, ...], tuple[str, str, Pick | None]] = {}
 
     async def run(self, connection: AsyncConnection, rows: Sequence[Any]) -> int:
         """Insert all rows, which have the same columns. Returns how many were inserted or changed."""
         if not rows:
             return 0
         one, many, pick = self._compile(connection, tuple(self._columns or rows[0]))
-        handle, values = connection.info[HANDLE], map(pick, rows)
+        handle, values = connection.info[HANDLE], map(pick, rows) if pick else iter(rows)
         if not isinstance(handle, sqlite3.Connection):
             return _count(await handle.execute(many, *_turn(values)))
         turns = len(rows) // ROWS_AT_ONCE if len(rows) >= ROUND else 0
         blocks = (list(chain.from_iterable(islice(values, ROWS_AT_ONCE))) for _ in range(turns))
         return handle.executemany(many, blocks).rowcount + handle.executemany(one, values).rowcount
 
-    def _compile(self, connection: AsyncConnection, names: tuple[str, ...]) -> tuple[str, str, Pick]:
-        """The statement for one row, for as many as go at once, and what brings a row into order."""
+    def _compile(self, connection: AsyncConnection, names: tuple[str, ...]) -> tuple[str, str, Pick | None]:
+        """The statement for one row, for as many as go at once, and what brings a row into order, if it is not."""
         key = (connection.dialect.name, *names)
         if key not in self._known:
             statement = self._build(connection)
@@ -92,7 +92,9 @@ class Hot:
             one, pick = _finish(connection, statement, self._columns)
             # Compiling so many rows would cost more than the first hundreds of them; PostgreSQL has no such places.
             places = f"({', '.join('?' * len(names))})"
-            self._known[key] = one, one.replace(places, ", ".join([places] * ROWS_AT_ONCE), 1), pick
+            is_in_order = self._columns is not None and pick(self._columns) == tuple(self._columns)
+            many = one.replace(places, ", ".join([places] * ROWS_AT_ONCE), 1)
+            self._known[key] = one, many, None if is_in_order else pick
         return self._known[key]
 
 
