@@ -87,7 +87,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
     seal = load_seal(settings.tls_folder)
     centre = Centre(settings, Database(settings.database), clock or SystemClock(), seal)
     writer = Writer(centre)
-    jobs = JobRunner(centre, _list_work(centre, writer))
+    door = PushDoor(centre, writer)
+    jobs = JobRunner(centre, _list_work(centre, writer, door))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -98,9 +99,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
         if with_jobs:
             await jobs.stop()
         await writer.stop()
+        await door.refusals.close()
         await centre.database.close()
 
-    app = CentreApp(PushDoor(centre, writer), title="Yuanjiao", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = CentreApp(door, title="Yuanjiao", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.centre = centre
     app.state.writer = writer
     app.state.jobs = jobs
@@ -131,10 +133,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, with_jobs: boo
     return app
 
 
-def _list_work(centre: Centre, writer: Writer) -> list[Job]:
+def _list_work(centre: Centre, writer: Writer, door: PushDoor) -> list[Job]:
     """What this process does from time to time. Its own intake knows since when it has been hearing stations."""
 
     async def ready_since() -> int:
         return writer.ready_since_ms
 
-    return [*list_duties(centre), *(list_jobs(centre, ready_since) if centre.settings.run_jobs else [])]
+    return [*list_duties(centre, door.refusals), *(list_jobs(centre, ready_since) if centre.settings.run_jobs else [])]

@@ -16,6 +16,7 @@ from collector.faults import pasts
 from collector.faults import service as faults
 from collector.faults.holding import is_hold_over
 from collector.intake import inbox, pledging
+from collector.intake.refusals import Refusals
 from collector.job_runner import Job
 from collector.operators import reminding
 from collector.people import queries as people
@@ -63,12 +64,16 @@ def list_jobs(centre: Centre, ready_since: ReadySince) -> list[Job]:
     ]
 
 
-def list_duties(centre: Centre) -> list[Job]:
+def list_duties(centre: Centre, refusals: Refusals) -> list[Job]:
     """What every serving process does itself. On SQLite it is the only one, and commands hand bundles to it."""
     attending = [Job("intake.attend", 15, lambda _: attend(centre), own=True)]
     if centre.database.is_sqlite:
         attending = [Job("intake.bundles", PROMPT_S, lambda _: inbox.attend(centre), own=True)]
-    return [*attending, Job("tls.renew", 86_400, lambda _: renew_certificates(centre), own=True)]
+    return [
+        *attending,
+        Job("intake.refusals", 15, lambda _: refusals.write_down(), own=True),
+        Job("tls.renew", 86_400, lambda _: renew_certificates(centre), own=True),
+    ]
 
 
 async def make_months(centre: Centre) -> None:

@@ -14,6 +14,7 @@ from collector.centre import Centre
 from collector.errors import PushRefusedError
 from collector.intake.dictionaries import Dictionaries
 from collector.intake.keyring import Keyring
+from collector.intake.refusals import Refusals
 from collector.intake.service import Received
 from collector.intake.unpacking import unpack
 from collector.intake.writer import Writer
@@ -28,13 +29,14 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class PushDoor:
-    """Takes pushes in."""
+    """Takes pushes in, and counts the `refusals`."""
 
     def __init__(self, centre: Centre, writer: Writer) -> None:
         self._centre = centre
         self._writer = writer
         self._keyring = Keyring(centre)
         self._dictionaries = Dictionaries()
+        self.refusals = Refusals(centre)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one push: 200 after the commit, or problem+json."""
@@ -44,6 +46,7 @@ class PushDoor:
             body, received = await self._check(scope, receive)
             answer = await self._writer.submit(received)
         except PushRefusedError as error:
+            self.refusals.count(error, _authorization(scope["headers"]))
             await _send(send, error.status, _describe(error), [_PROBLEM, *_retry(error)])
             return
         seal, envelope = self._centre.seal, received.push.envelope
