@@ -1,7 +1,9 @@
 """The page of one station: its sensors in plain words, its work, its study sessions, its installation."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form
 from pydantic import BaseModel, Field
@@ -18,16 +20,17 @@ from collector.overview.words import END_WORDS, FLAG_WORDS, KIND_WORDS, SESSION_
 from collector.people import queries as people
 from collector.people.access import May, Visitor, centre_of, may
 from collector.stations import queries as stations
-from collector.stations.queries import Station
-from collector.stations.service import new_code
+from collector.stations.queries import Station, StationState
+from collector.stations.service import new_code, take_out
 from collector.stations.words import LOOKS, status_of
 from collector.tickets import queries as tickets
 from collector.tickets.cards import lines_of
 from collector.timeline import queries as timeline_queries
 from collector.timeline import service as timeline
 from collector.usage import queries as usage
+from collector.usage import report_queries, stock_queries
 from collector.usage import service as usage_service
-from collector.usage import stock_queries
+from collector.usage.reports.base import Lost
 from collector.web.forms import Number
 from collector.web.render import renderer_of
 from shared.months import month_of, month_text
@@ -55,6 +58,16 @@ class SessionForm(BaseModel):
     csrf: str = ""
 
 
+class RevokeForm(BaseModel):
+    """Why a computer goes out of service: since when it is lost, as a browser writes it, or nothing."""
+
+    lost: datetime | Literal[""] = ""
+    csrf: str = ""
+
+    def lost_ms(self, zone: ZoneInfo) -> int | None:
+        return int(self.lost.replace(tzinfo=zone).timestamp() * 1000) if self.lost else None
+
+
 @router.get("")
 async def station_page(request: Request, visitor: Annotated[Visitor, may(May.SEE)], station_id: Number) -> Response:
     return await _page(request, visitor, station_id)
@@ -80,20 +93,25 @@ async def make_code(
 
 @router.post("/revoke")
 async def revoke_key(
-    request: Request, visitor: Annotated[Visitor, may(May.ENROL_STATIONS)], station_id: Number
+    request: Request,
+    visitor: Annotated[Visitor, may(May.ENROL_STATIONS)],
+    station_id: Number,
+    form: Annotated[RevokeForm, Form()],
 ) -> Response:
     centre = centre_of(request)
-    async with centre.database.write() as connection:
-        station = await _require(connection, visitor, station_id)
-        await stations.revoke_key(connection, station.district_id, station_id, now_ms=centre.now_ms)
-        await people.record(
-            connection,
-            station.district_id,
-            person_id=visitor.person.person_id,
-            action="station.key_revoked",
-            object_=f"station/{station_id}",
-            now_ms=centre.now_ms,
-        )
+    try:
+        async with centre.database.write() as connection:
+            station = await _require(connection, visitor, station_id)
+            await take_out(
+                connection,
+                station.district_id,
+                station_id,
+                now_ms=centre.now_ms,
+                person_id=visitor.person.person_id,
+                lost_ms=form.lost_ms(centre.settings.zone),
+            )
+    except CentreError as problem:
+        return await _page(request, visitor, station_id, problem=problem, lost=form.lost)
     return RedirectResponse(f"/stations/{station_id}?done=revoked", 303)
 
 
@@ -159,6 +177,22 @@ async def _stock(connection: Connection, district_id: int, station_id: int, *, w
     }
 
 
+def _heard(state: StationState | None) -> Mapping[str, Any]:
+    """Its last heartbeat and what that says of each sensor."""
+    heartbeat = None if state is None else senses.read_heartbeat(state.heartbeat)
+    lines = []
+    if state is not None and heartbeat is not None:
+        lines = [*senses.lines_of(heartbeat), senses.clock_line(heartbeat, state.received_ms)]
+    return {"heartbeat": heartbeat, "senses": lines}
+
+
+async def _losses(
+    connection: Connection, centre: Centre, district_id: int, station_id: int, month: int
+) -> Sequence[Lost]:
+    found = await report_queries.list_lost(connection, district_id, month, [station_id], zone=centre.settings.zone)
+    return found.get(station_id, [])
+
+
 async def _require(connection: Connection, visitor: Visitor, station_id: int) -> Station:
     station = await stations.require_station(connection, visitor.district_id, station_id)
     visitor.require_sight(station_id=station.station_id, township_id=station.township_id)
@@ -172,10 +206,11 @@ async def _page(
     *,
     code: str | None = None,
     problem: CentreError | None = None,
+    lost: datetime | Literal[""] = "",
 ) -> Response:
     centre = centre_of(request)
     month = month_of(centre.now_ms, centre.settings.zone)
-    district_id = visitor.district_id
+    district_id, asked = visitor.district_id, request.query_params
     async with centre.database.read() as connection:
         station = await _require(connection, visitor, station_id)
         state = await stations.get_state(connection, district_id, station_id)
@@ -185,16 +220,11 @@ async def _page(
             "playbacks": await usage.list_playbacks(connection, district_id, station_id, limit=_PLAYBACKS),
             "sessions": await usage.list_sessions(connection, district_id, station_id, month),
             "limits": await limits_of(connection, centre, district_id, ready_ms=ready_ms(request)),
+            "losses": await _losses(connection, centre, district_id, station_id, month),
             "names": await people.list_names(connection, district_id),
             "presence": await _presence(connection, centre, district_id, station_id),
-            "stock": await _stock(
-                connection, district_id, station_id, whole=request.query_params.get("stock") == "all"
-            ),
+            "stock": await _stock(connection, district_id, station_id, whole=asked.get("stock") == "all"),
         }
-    heartbeat = None if state is None else senses.read_heartbeat(state.heartbeat)
-    lines = []
-    if state is not None and heartbeat is not None:
-        lines = [*senses.lines_of(heartbeat), senses.clock_line(heartbeat, state.received_ms)]
     status = status_of(state.received_ms if state else None, context.pop("limits"))
     return renderer_of(request).page(
         request,
@@ -202,8 +232,7 @@ async def _page(
         status=problem.status if problem else 200,
         station=station,
         state=state,
-        heartbeat=heartbeat,
-        senses=lines,
+        **_heard(state),
         standing=status,
         look=LOOKS[status],
         fingerprint=centre.seal.fingerprint if centre.seal else "",
@@ -211,7 +240,8 @@ async def _page(
         **_WORDS,
         code=code,
         problem=problem,
-        done=request.query_params.get("done"),
+        done=asked.get("done"),
         now_ms=centre.now_ms,
+        lost=lost,
         **context,
     )

@@ -1,6 +1,6 @@
-"""Why an enrolment code was not taken. Each sentence is for the operator at the station."""
+"""Why an enrolment code, or the time of a loss, was not taken. Each sentence is for the person who typed it."""
 
-from collector.errors import PushRefusedError
+from collector.errors import BadInputError, PushRefusedError
 
 
 class CodeUnknownError(PushRefusedError):
@@ -29,3 +29,11 @@ class CodeExpiredError(PushRefusedError):
 
     def __init__(self) -> None:
         super().__init__(410, "code-expired", self.__doc__ or "")
+
+
+class LostAheadError(BadInputError):
+    """丢失时间不能晚于现在。请填电脑最后一次确认还在的时间，不清楚就不填。"""
+
+
+class LostBeforeError(BadInputError):
+    """丢失时间早于这台电脑的安装时间。请核对日期，不清楚就不填。"""

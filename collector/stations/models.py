@@ -6,6 +6,7 @@ stations are found by a scan. Its `spool_last` counts in `spool_stream`, the str
 `lease_before` is the last one given. `held_ms`: two machines have shown themselves as this station, and nothing is
 taken until a person decides. The `mono_ms` of a boot is the last one heard, up to date once another boot has followed.
 A key is to be rotated after `rotate_ms`; `revoked_ms` may lie ahead, while its successor is new.
+`lost_ms`: from then on, until it was revoked, somebody else may have had it.
 """
 
 from sqlalchemy import Column, ForeignKeyConstraint, Index, LargeBinary, String, Table, Text, Uuid
@@ -38,6 +39,7 @@ station_keys = Table(
     at("created_ms"),
     at("rotate_ms"),
     at("revoked_ms", nullable=True),
+    at("lost_ms", nullable=True),
     to_station(),
 )
 

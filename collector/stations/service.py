@@ -8,8 +8,15 @@ from argon2.exceptions import VerifyMismatchError
 from collector.db.engine import Connection, Database
 from collector.errors import PushRefusedError
 from collector.people import queries as people
-from collector.stations import queries
-from collector.stations.errors import CodeDeadError, CodeExpiredError, CodeUnknownError, CodeUsedError
+from collector.stations import loss_queries, queries
+from collector.stations.errors import (
+    CodeDeadError,
+    CodeExpiredError,
+    CodeUnknownError,
+    CodeUsedError,
+    LostAheadError,
+    LostBeforeError,
+)
 from collector.stations.queries import Code
 from shared import codes
 from shared.signing import key_id
@@ -132,6 +139,38 @@ async def release(
         action="station.released",
         object_=f"station/{station_id}",
         now_ms=now_ms,
+    )
+
+
+async def take_out(
+    connection: Connection,
+    district_id: int,
+    station_id: int,
+    *,
+    now_ms: int,
+    person_id: int | None = None,
+    lost_ms: int | None = None,
+) -> None:
+    """Refuse a station's computer from its next push on. What it told since `lost_ms` stays, marked for a check.
+
+    Raises LostAheadError, LostBeforeError: the loss lies ahead, or before the computer was installed.
+    """
+    if lost_ms is not None:
+        installed_ms = await loss_queries.get_installed_ms(connection, district_id, station_id)
+        if lost_ms > now_ms:
+            raise LostAheadError
+        if installed_ms is None or lost_ms < installed_ms:
+            raise LostBeforeError
+        await loss_queries.mark_lost(connection, district_id, station_id, lost_ms=lost_ms, installed_ms=installed_ms)
+    await queries.revoke_key(connection, district_id, station_id, now_ms=now_ms)
+    await people.record(
+        connection,
+        district_id,
+        person_id=person_id,
+        action="station.key_revoked",
+        object_=f"station/{station_id}",
+        now_ms=now_ms,
+        detail={} if lost_ms is None else {"lost_ms": lost_ms},
     )
 
 

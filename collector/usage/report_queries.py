@@ -13,12 +13,14 @@ from collector.areas.models import areas, districts
 from collector.areas.queries import AreaKind, list_areas
 from collector.intake.models import streams
 from collector.intake.queries import list_unknown_tails
+from collector.stations.loss_queries import Loss, list_losses
 from collector.stations.models import station_states, stations
 from collector.stations.queries import Station, list_stations
-from collector.usage.models import daily, downloads, playbacks, stock, tallies
+from collector.usage.models import daily, downloads, playbacks, stock, study_sessions, tallies
 from collector.usage.queries import Connection
-from collector.usage.reports.base import Figures, Receipt, StationSource
-from shared.months import month_bounds
+from collector.usage.records import SessionState
+from collector.usage.reports.base import Figures, Lost, Receipt, StationSource
+from shared.months import local, month_bounds
 
 _SUMMED = tuple(each.name for each in fields(Figures) if each.name not in {"stored", "played"})
 
@@ -84,10 +86,48 @@ async def load_month(
         arrived, lost = facts.get(tail.station_id, (0, 0))
         facts[tail.station_id] = (arrived, lost + tail.lines)
     receipts = await _list_receipts(connection, district_id, chosen)
-    return [
+    losses = await list_lost(connection, district_id, month, ids, zone=zone)
+    found = [
         _source(each, sums=sums, downloaded=downloaded, stored=stored, played=played, facts=facts, receipts=receipts)
         for each in chosen
     ]
+    return [replace(each, losses=tuple(losses.get(each.station_id, ()))) for each in found]
+
+
+async def list_lost(
+    connection: Connection, district_id: int, month: int, ids: Sequence[int] | None, *, zone: ZoneInfo
+) -> dict[int, list[Lost]]:
+    """Of the month, what computers told while they were lost: judged by time when read, so it may arrive late."""
+    begin_ms, end_ms = month_bounds(month, zone)
+    found: dict[int, list[Lost]] = {}
+    for loss in await list_losses(connection, district_id, ids):
+        sessions, played = await _count_lost(connection, district_id, month, loss)
+        if sessions or played or (loss.lost_ms < end_ms and loss.until_ms > begin_ms):
+            found.setdefault(loss.station_id, []).append(Lost(local(loss.lost_ms, zone), sessions, played))
+    return found
+
+
+async def _count_lost(connection: Connection, district_id: int, month: int, loss: Loss) -> tuple[int, int]:
+    """Study sessions and playbacks of the month within a loss. A claim is of the loss, too, when typed within it."""
+    each, play = study_sessions.c, playbacks.c
+    held = (each.begin_ms < loss.until_ms) & (each.end_ms >= loss.lost_ms)
+    typed = (each.source == "station") & each.entered_ms.between(loss.lost_ms, loss.until_ms - 1)
+    sessions = select(func.count()).where(
+        *_of(study_sessions, district_id, [loss.station_id]),
+        each.month == month,
+        each.source != "centre",
+        each.state.in_([SessionState.PROPOSED, SessionState.CLAIMED, SessionState.CONFIRMED]),
+        or_(held, typed),
+    )
+    played = select(func.count()).where(
+        *_of(playbacks, district_id, [loss.station_id]),
+        play.month == month,
+        ~play.impossible,
+        play.begin_ms < loss.until_ms,
+        play.end_ms >= loss.lost_ms,
+    )
+    row = (await connection.execute(select(sessions.scalar_subquery(), played.scalar_subquery()))).one()
+    return row[0], row[1]
 
 
 def _source(

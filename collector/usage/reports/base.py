@@ -6,7 +6,7 @@ a short hash of its figures.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -116,6 +116,24 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """What a computer told of a month after it was lost, until it was taken out of service: counted, but doubtful."""
+
+    since: datetime
+    sessions: int
+    playbacks: int
+
+    @property
+    def since_text(self) -> str:
+        return f"{self.since:%m-%d %H:%M}"
+
+    @property
+    def text(self) -> str:
+        told = f"{self.sessions} 次学习、{self.playbacks} 次播放"
+        return f"这台电脑自 {self.since_text} 起报失，此后的 {told}需核对"
+
+
+@dataclass(frozen=True, slots=True)
 class StationSource:
     """What the tables know of one station's month, before anybody judges it."""
 
@@ -130,6 +148,7 @@ class StationSource:
     stored_facts: int
     lost_facts: int
     receipt: Receipt
+    losses: tuple[Lost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +166,7 @@ class StationMonth:
     stored_names: tuple[str, ...] = ()
     played_names: tuple[str, ...] = ()
     completeness: Completeness = Completeness()
+    losses: tuple[Lost, ...] = ()
 
     @property
     def title(self) -> str:

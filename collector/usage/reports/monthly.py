@@ -72,6 +72,7 @@ def judge_station(source: StationSource, *, month: int, now_ms: int, zone: ZoneI
         stored_names=source.stored_names,
         played_names=source.played_names,
         completeness=Completeness(source.stored_facts, source.lost_facts, 0 if is_complete else receipt.waiting),
+        losses=source.losses,
     )
 
 

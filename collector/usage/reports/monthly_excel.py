@@ -261,9 +261,9 @@ def _height(title: str, row: StationMonth) -> float:
 
 
 def _note(row: StationMonth) -> str:
-    """Standing, and what waits for a person: proposed sessions that nobody has confirmed."""
+    """Standing, and what waits for a person: sessions nobody has confirmed, what a lost computer told."""
     waiting = f"待确认学习 {row.figures.proposed} 次" if row.figures.proposed else ""
-    return "；".join(each for each in (row.standing_text, waiting) if each)
+    return "；".join(each for each in (row.standing_text, waiting, *(lost.text for lost in row.losses)) if each)
 
 
 def _title(report: MonthlyReport, row: StationMonth) -> str:
