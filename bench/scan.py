@@ -1,15 +1,18 @@
 """What watching the courseware costs: `.60000` a whole look of the sensor at 60 000 known files in one directory.
 
 `.60000_first` is the very first look, `.mp4_1gb` the judging of a film of 1 GB before it is hashed, in milliseconds.
-Each the best of five. Usage: `python -m bench.scan`.
+Each the best of five. Usage: `python -m bench.scan [--files 1000000]`. With a million files a look ends at the sensor's
+entry limit of 100,000, says so (`capped`) and costs no more: 1.1 s, the first 2.8 s, 128 MiB (measured on busy cores).
 """
 
+import argparse
 import os
 import struct
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -30,40 +33,46 @@ ROUNDS = 5
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--files", type=int, default=FILES)
+    files = parser.parse_args().files
     with tempfile.TemporaryDirectory() as folder:
-        _bench_folder(Path(folder))
+        _bench_folder(Path(folder), files)
         _bench_film(Path(folder))
 
 
-def _bench_folder(folder: Path) -> None:
+def _bench_folder(folder: Path, files: int) -> None:
     root = folder / "courseware"
     root.mkdir()
-    for number in range(FILES):
+    for number in range(files):
         (root / f"课件 {number:05}.pdf").write_bytes(b"%PDF-1.4")
+    settings = CoursewareSettings(directory=root)
     spool = Spool(folder / "spool", _now(0))
-    _fill_memory(spool, root)
+    _fill_memory(spool, settings)
     runner = Runner(spool, InlineLook)
-    runner.add("courseware", PROBE, CoursewareSettings(directory=root), memo_key=memo_key)
+    runner.add("courseware", PROBE, settings, memo_key=memo_key)
     first_s = _time(partial(runner.tick, _now(30)))
     looks = [_time(partial(runner.tick, _now(60 + 30 * each))) for each in range(ROUNDS)]
     state = runner.reports()["courseware"].state
     rss_mib = round(psutil.Process().memory_info().rss / 2**20, 1)
-    emit("scan.60000", min(looks), "s", files=state["files"], rss_mib=rss_mib)
-    emit("scan.60000_first", first_s, "s")
+    emit(f"scan.{files}", min(looks), "s", files=state["files"], capped=state["capped"], rss_mib=rss_mib)
+    emit(f"scan.{files}_first", first_s, "s")
     spool.close()
 
 
-def _fill_memory(spool: Spool, root: Path) -> None:
-    """As if every file had been taken in: hashing them would take an hour of looks."""
+def _fill_memory(spool: Spool, settings: CoursewareSettings) -> None:
+    """As if every file seen had been taken in: hashing them would take an hour of looks."""
     runner = Runner(spool, InlineLook)
-    runner.add("courseware", PROBE, CoursewareSettings(directory=root), memo_key=memo_key)
+    runner.add("courseware", PROBE, settings, memo_key=memo_key)
     runner.tick(_now(0))
-    tree = walk(os.fsencode(root), max_entries=2 * FILES)
-    memo = {
-        memo_key(os.fsencode(root) + b"/" + path): dump_entry(Entry(version, Status.WHOLE, f"{number:064x}"))
+    root = os.fsencode(settings.directory)
+    tree = walk(root, max_entries=settings.max_entries)
+    entries = (
+        (memo_key(root + b"/" + path), dump_entry(Entry(version, Status.WHOLE, f"{number:064x}")))
         for number, (path, version) in enumerate(tree.files.items())
-    }
-    spool.append([], _now(0), probe="courseware", memo=memo)
+    )
+    while memo := dict(islice(entries, FILES)):
+        spool.append([], _now(0), probe="courseware", memo=memo)
 
 
 def _bench_film(folder: Path) -> None:
