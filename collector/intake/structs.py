@@ -61,7 +61,7 @@ class _Maker:
             case {"$ref": name}:
                 kind = self.make(name.rpartition("/")[2])
             case {"anyOf": choices}:
-                kind = Union[tuple(self._type_of(each) for each in choices)]  # noqa: UP007 - there is no other way to
+                kind = Union[tuple(self._type_of(each) for each in choices)]  # noqa: UP007 - of as many as there are
             case {"enum": words}:
                 kind = Literal[tuple(words)]
             case {"const": word}:
