@@ -1,7 +1,10 @@
 """Small districts to test on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
+
+from nacl.signing import SigningKey
 
 from collector.areas import queries as areas
 from collector.areas.queries import AreaKind
@@ -10,6 +13,7 @@ from collector.db.engine import Database
 from collector.people import queries as people
 from collector.people.queries import Role
 from collector.stations import queries as stations
+from shared.signing import key_id
 
 LIZHOU = 510802
 NOW_MS = 1_788_000_000_000
@@ -75,3 +79,11 @@ async def plant_district(
                     connection, district_id, area_id=area_id, name=village, kind="village", now_ms=now_ms
                 )
     return SmallDistrict(district_id, townships, station_ids, person_ids)
+
+
+async def plant_keys(database: Database, keys: Iterable[SigningKey]) -> None:
+    """Give the stations 1, 2 and so on of Lizhou these keys."""
+    async with database.write() as connection:
+        for number, key in enumerate(keys, start=1):
+            public = bytes(key.verify_key)
+            await stations.add_key(connection, LIZHOU, number, key_id=key_id(public), public_key=public, now_ms=1)

@@ -23,11 +23,11 @@ from collector.intake.refusals import AT_ONCE, Refusals
 from collector.people.models import audit
 from collector.settings import Settings
 from collector.stations import queries as stations
-from shared.signing import Claim, claim_text, key_id
+from shared.signing import Claim, claim_text
 from shared.wire.v1 import PATH
 from tests.clocks import ManualClock
 from tests.collector.intake.pushes import envelope, event, packed, signed
-from tests.districts import LIZHOU, plant_district
+from tests.districts import LIZHOU, plant_district, plant_keys
 
 ONE, TWO, NONE = (f"{LIZHOU}/{number}" for number in (1, 2, 999))
 UNKNOWN_KEY = PushRefusedError(401, "unknown-key", "")
@@ -98,10 +98,7 @@ def serving(database_url: str, clock: ManualClock) -> Iterator[Bench]:
 
     async def plant() -> None:
         await plant_district(database, {"宝轮镇": ["爱国社区", "红星村"]})
-        async with database.write() as connection:
-            for number, key in enumerate(keys.values(), start=1):
-                public = bytes(key.verify_key)
-                await stations.add_key(connection, LIZHOU, number, key_id=key_id(public), public_key=public, now_ms=1)
+        await plant_keys(database, keys.values())
 
     with TestClient(app, base_url="http://centre.test") as client:
         bench = Bench(client, keys, clock)

@@ -23,7 +23,7 @@ from shared.wire.directions import SETTINGS_PATH
 from shared.wire.v1 import PATH, ROTATE_PATH
 from tests.clocks import ManualClock
 from tests.collector.intake.pushes import STREAM, envelope, event, packed, signed
-from tests.districts import LIZHOU, plant_district
+from tests.districts import LIZHOU, plant_district, plant_keys
 
 ONE, TWO = f"{LIZHOU}/1", f"{LIZHOU}/2"
 LINES = [event(seq) for seq in range(1, 9)]
@@ -94,10 +94,7 @@ def _open(database_url: str, folder: Path, clock: ManualClock, *, with_key: bool
 
     async def plant() -> None:
         await plant_district(database, {"宝轮镇": ["爱国社区", "红星村"]})
-        async with database.write() as connection:
-            for number, key in enumerate(keys.values(), start=1):
-                public = bytes(key.verify_key)
-                await stations.add_key(connection, LIZHOU, number, key_id=key_id(public), public_key=public, now_ms=1)
+        await plant_keys(database, keys.values())
 
     with TestClient(app, base_url="http://centre.test") as client:
         client.portal.call(plant)  # type: ignore[union-attr]

@@ -19,11 +19,10 @@ from collector.schema import metadata
 from collector.settings import Settings
 from collector.stations import queries as stations
 from shared import chain, signing
-from shared.signing import key_id
 from shared.wire.v1 import PATH, ROTATE_PATH
 from tests.clocks import ManualClock
 from tests.collector.intake.pushes import envelope, event, packed, signed
-from tests.districts import LIZHOU, plant_district
+from tests.districts import LIZHOU, plant_district, plant_keys
 
 ONE, TWO = f"{LIZHOU}/1", f"{LIZHOU}/2"
 LINES = [event(seq) for seq in range(1, 6)]
@@ -66,10 +65,7 @@ def centre(database_url: str, clock: ManualClock) -> Iterator[Centre]:
 
     async def plant() -> None:
         await plant_district(database, {"宝轮镇": ["爱国社区", "红星村"]})
-        async with database.write() as connection:
-            for number, key in enumerate(keys.values(), start=1):
-                public = bytes(key.verify_key)
-                await stations.add_key(connection, LIZHOU, number, key_id=key_id(public), public_key=public, now_ms=1)
+        await plant_keys(database, keys.values())
 
     with TestClient(app, base_url="http://centre.test") as client:
         client.portal.call(plant)  # type: ignore[union-attr]
