@@ -8,7 +8,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import select
 
 from agent.app import Agent, build
 from agent.enrolment import enrol, pin
@@ -17,13 +16,11 @@ from agent.probes.base import Fact
 from agent.runner import InlineLook
 from agent.settings import AgentSettings
 from agent.transport import HttpTransport
-from collector.db.engine import Database
-from collector.intake.models import events, security_events, streams
 from shared.clock import wall_ms
-from shared.wire.v1 import read_event
 from tests.clocks import ManualClock
 from tests.scenarios.faulty_link import Kind, draw_fates, faulty_link
 from tests.scenarios.harness import Scripted, scripted_probe
+from tests.scenarios.stored import Stored, read_stored
 from tests.secure import SecureCentre, secure_centre
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.planting import planted
@@ -84,12 +81,9 @@ def folder(tmp_path: Path, centre: SecureCentre, clock: ManualClock) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the centre holds in the end, in its order: texts and seqs, where streams stand, what it suspects."""
+    """What the centre holds in the end of what was told, and which fates have struck."""
 
-    texts: list[str]
-    seqs: list[int]
-    stored: list[int]
-    evidence: list[str]
+    stored: Stored
     told: list[str]
     struck: set[Kind]
 
@@ -112,27 +106,13 @@ def live(seed: int, centre: SecureCentre, folder: Path, clock: ManualClock, patc
         village.turn_until(lambda: link.is_good, busy=True)
         agent.uplink.transport = patient
         village.turn_until(lambda: agent.spool.depth().waiting == 0, busy=False)
-        return asyncio.run(_look(centre, village.told, set(link.struck)))
-
-
-async def _look(centre: SecureCentre, told: list[str], struck: set[Kind]) -> Outcome:
-    database = Database(centre.settings.database)
-    async with database.read() as connection:
-        rows = (await connection.execute(select(events.c.seq, events.c.line).order_by(events.c.seq))).all()
-        stored = list((await connection.execute(select(streams.c.stored))).scalars())
-        evidence = list((await connection.execute(select(security_events.c.kind))).scalars())
-    await database.close()
-    facts = [read_event(bytes(row.line)) for row in rows]
-    texts = [str(each.data["text"]) for each in facts if each.kind == "note"]
-    return Outcome(texts, [row.seq for row in rows], stored, evidence, told, struck)
+        stored = asyncio.run(read_stored(centre.settings.database))
+        return Outcome(stored, village.told, set(link.struck))
 
 
 def require_all_stored_once(outcome: Outcome) -> None:
     assert outcome.struck == set(Kind)
-    assert outcome.texts == outcome.told
-    assert outcome.seqs == list(range(1, len(outcome.seqs) + 1))
-    assert outcome.stored == [len(outcome.seqs)]
-    assert outcome.evidence == []
+    outcome.stored.require_once(outcome.told)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

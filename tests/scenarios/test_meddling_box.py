@@ -13,7 +13,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import select
 
 from agent.app import Agent, build
 from agent.enrolment import enrol
@@ -24,15 +23,14 @@ from agent.settings import AgentSettings
 from agent.transport import HttpTransport
 from collector.app import create_app
 from collector.db.engine import Database
-from collector.intake.models import events, security_events, streams
 from collector.seal import make_key
 from collector.settings import Settings
 from collector.stations import service
-from shared.wire.v1 import read_event
 from tests.clocks import ManualClock
 from tests.districts import LIZHOU, plant_district
 from tests.scenarios.harness import Scripted, scripted_probe
 from tests.scenarios.meddling_box import HARMED, Kind, meddling_box
+from tests.scenarios.stored import Stored, read_stored
 from tests.serving import serving_thread
 from tests.simulation.planting import Mutant, planted
 
@@ -125,10 +123,7 @@ class Outcome:
     answered: list[tuple[Kind, int]]
     struck: list[Kind]
     told: list[str]
-    texts: list[str]
-    seqs: list[int]
-    stored: list[int]
-    evidence: list[str]
+    stored: Stored
 
 
 def live(seed: int, centre: Centre, clock: ManualClock) -> Outcome:
@@ -152,28 +147,14 @@ def live(seed: int, centre: Centre, clock: ManualClock) -> Outcome:
         village.turn(busy=False)
         while village.agent.spool.depth().waiting:
             village.turn(busy=False)
-        return asyncio.run(_look(centre, village.told, box.told, box.struck))
-
-
-async def _look(centre: Centre, told: list[str], answered: list[tuple[Kind, int]], struck: list[Kind]) -> Outcome:
-    database = Database(centre.database)
-    async with database.read() as connection:
-        rows = (await connection.execute(select(events.c.seq, events.c.line).order_by(events.c.seq))).all()
-        stored = list((await connection.execute(select(streams.c.stored))).scalars())
-        evidence = list((await connection.execute(select(security_events.c.kind))).scalars())
-    await database.close()
-    facts = [read_event(bytes(row.line)) for row in rows]
-    texts = [str(each.data["text"]) for each in facts if each.kind == "note"]
-    return Outcome(answered, struck, told, texts, [row.seq for row in rows], stored, evidence)
+        stored = asyncio.run(read_stored(centre.database))
+        return Outcome(box.told, box.struck, village.told, stored)
 
 
 def require_nothing_gained(outcome: Outcome) -> None:
     assert sorted(outcome.struck) == sorted(list(Kind) * ROUNDS)
     assert {(kind, status) for kind, status in outcome.answered if kind in HARMED} == {(kind, 401) for kind in HARMED}
-    assert outcome.texts == outcome.told
-    assert outcome.seqs == list(range(1, len(outcome.seqs) + 1))
-    assert outcome.stored == [len(outcome.seqs)], "one stream, held aside by nobody"
-    assert outcome.evidence == []
+    outcome.stored.require_once(outcome.told)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
